@@ -1,0 +1,213 @@
+"""Data sets by name: from the user's folder, else the cache, else downloaded once and checked.
+
+The MNIST and Fashion-MNIST archives are the official IDX files; what counts as official is the SHA-256 of the
+decompressed bytes, since mirrors compress them differently.
+"""
+
+import gzip
+import hashlib
+import os
+import socket
+import tempfile
+import zlib
+from collections.abc import Iterable
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from vae_core.errors import InputError
+from vae_core.progress import terminal
+
+IMAGE_SHAPE = (28, 28, 1)
+DIGITS = tuple("0123456789")
+CLASS_NAMES = {
+    "mnist": DIGITS,
+    "fashion_mnist": (
+        *("T-shirt", "Trouser", "Pullover", "Dress", "Coat"),
+        *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
+    ),
+    "digits": DIGITS,
+}
+DESCRIPTIONS = {
+    "mnist": "MNIST, 28x28 handwritten digits",
+    "fashion_mnist": "Fashion-MNIST, 28x28 pictures of clothes",
+    "digits": "scikit-learn's 8x8 handwritten digits enlarged to 28x28: a small stand-in, not MNIST",
+}
+SHA256 = {
+    "mnist": {
+        "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+        "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+        "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+        "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+    },
+    "fashion_mnist": {
+        "train-images-idx3-ubyte": "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+        "train-labels-idx1-ubyte": "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+        "t10k-images-idx3-ubyte": "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+        "t10k-labels-idx1-ubyte": "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
+    },
+}
+MIRRORS = {
+    "mnist": (
+        "https://storage.googleapis.com/cvdf-datasets/mnist/",
+        "https://ossci-datasets.s3.amazonaws.com/mnist/",
+    ),
+    "fashion_mnist": (
+        "https://storage.googleapis.com/tensorflow/tf-keras-datasets/",
+        "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+    ),
+}
+VALIDATION_SIZE = {"mnist": 5000, "fashion_mnist": 5000, "digits": 300}
+DOWNLOAD_TIMEOUT = 20  # seconds of silence, after which the next mirror is tried
+
+
+class DataNotAvailable(InputError):
+    """The data set is neither on this machine nor can it be downloaded."""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Images in [0, 1] as float32 of shape (N, 28, 28, 1), labels as integers of shape (N,).
+
+    The validation images are the first of the training file; curves per epoch come from them. The test images are
+    for the final measures alone.
+    """
+
+    name: str
+    description: str
+    class_names: tuple[str, ...]
+    checksum: str
+    train_images: np.ndarray
+    train_labels: np.ndarray
+    validation_images: np.ndarray
+    validation_labels: np.ndarray
+    test_images: np.ndarray
+    test_labels: np.ndarray
+
+
+def load_dataset(name: str = "auto", data_dir: str | Path | None = None) -> Dataset:
+    """Load `mnist`, `fashion_mnist` or `digits`; `auto` is `mnist` where it can be had, else `digits`.
+
+    `data_dir` (default: the environment variable VAE_DATA_DIR) is searched first; it holds one folder per data set,
+    each with the four IDX files, gzip-compressed or raw. After it come the cache and the official mirrors.
+
+    Raises InputError for an unknown name, a `data_dir` that is not there, or a file that is not the official one,
+    and DataNotAvailable where the data is neither at hand nor can be downloaded.
+    """
+    if name == "auto":
+        try:
+            return load_dataset("mnist", data_dir)
+        except DataNotAvailable:
+            return load_dataset("digits")
+    if name == "digits":
+        return _digits()
+    if name not in SHA256:
+        raise InputError(f"unknown data set {name!r}: choose one of mnist, fashion_mnist, digits, auto")
+    contents = {file_name: _read(name, file_name, data_dir) for file_name in SHA256[name]}
+    images = {split: _images(contents[f"{split}-images-idx3-ubyte"]) for split in ("train", "t10k")}
+    labels = {split: _labels(contents[f"{split}-labels-idx1-ubyte"]) for split in ("train", "t10k")}
+    return _split(name, images["train"], labels["train"], images["t10k"], labels["t10k"], contents.values())
+
+
+def cache_dir() -> Path:
+    """The folder for downloads: beside Keras' own (KERAS_HOME, or .keras in the home folder)."""
+    return Path(os.environ.get("KERAS_HOME", Path.home() / ".keras")) / "datasets"
+
+
+def _digits() -> Dataset:
+    from scipy.ndimage import zoom  # with scikit-learn, an import of over a second that MNIST's users don't need
+    from sklearn.datasets import load_digits
+
+    images, labels = load_digits(return_X_y=True)
+    checksum_of = images.astype(np.uint8).tobytes(), labels.astype(np.uint8).tobytes()
+    images = zoom(images.reshape(-1, 8, 8) / 16, (1, 3.5, 3.5), order=1)[..., None]  # (1797, 28, 28, 1)
+    images = images.astype(np.float32)
+    return _split("digits", images[:1500], labels[:1500], images[1500:], labels[1500:], checksum_of)
+
+
+def _split(name, train_images, train_labels, test_images, test_labels, contents: Iterable[bytes]) -> Dataset:
+    size = VALIDATION_SIZE[name]
+    return Dataset(
+        name=name,
+        description=DESCRIPTIONS[name],
+        class_names=CLASS_NAMES[name],
+        checksum=hashlib.sha256(b"".join(contents)).hexdigest(),
+        train_images=train_images[size:],
+        train_labels=train_labels[size:],
+        validation_images=train_images[:size],
+        validation_labels=train_labels[:size],
+        test_images=test_images,
+        test_labels=test_labels,
+    )
+
+
+def _images(content: bytes) -> np.ndarray:
+    pixels = np.frombuffer(content, np.uint8, offset=16).reshape(-1, *IMAGE_SHAPE)  # (N, 28, 28, 1)
+    return pixels.astype(np.float32) / 255
+
+
+def _labels(content: bytes) -> np.ndarray:
+    return np.frombuffer(content, np.uint8, offset=8).astype(np.int64)  # (N,)
+
+
+def _read(name: str, file_name: str, data_dir: str | Path | None) -> bytes:
+    """The checked, decompressed bytes of one file, from the first place that has it."""
+    data_dir = data_dir or os.environ.get("VAE_DATA_DIR")
+    if data_dir and not Path(data_dir).is_dir():
+        raise InputError(
+            f"the data folder {data_dir} does not exist: correct VAE_DATA_DIR (or data_dir), or leave it out"
+        )
+    folders = ([Path(data_dir) / name] if data_dir else []) + [cache_dir() / name]
+    for folder in folders:
+        for path in (folder / f"{file_name}.gz", folder / file_name):
+            if path.exists():
+                return _checked(name, file_name, path)
+    return _download(name, file_name)
+
+
+def _checked(name: str, file_name: str, path: Path) -> bytes:
+    try:
+        content = path.read_bytes()
+        content = gzip.decompress(content) if path.suffix == ".gz" else content
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(f"{path} cannot be read ({error}): delete it or replace it with the official file") from error
+    if hashlib.sha256(content).hexdigest() != SHA256[name][file_name]:
+        raise InputError(f"{path} is not the official {name} file (SHA-256 differs): delete it or replace it")
+    return content
+
+
+def _download(name: str, file_name: str) -> bytes:
+    """Fetch one file into the cache; it appears there by a rename, whole and checked, or not at all."""
+    from keras.utils import get_file  # only a download needs Keras, whose import takes seconds
+
+    try:
+        (cache_dir() / name).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"the cache {cache_dir()} cannot be written ({error.strerror}): set KERAS_HOME") from error
+    for mirror in MIRRORS[name]:
+        with tempfile.TemporaryDirectory(dir=cache_dir(), prefix=".download-") as folder:
+            try:
+                with _patience(DOWNLOAD_TIMEOUT), redirect_stdout(terminal()):
+                    path = Path(get_file(f"{file_name}.gz", mirror + f"{file_name}.gz", cache_dir=folder))
+                content = _checked(name, file_name, path)
+            except Exception:  # get_file raises bare Exceptions; whatever is wrong with one mirror, the next may serve
+                continue
+            path.replace(cache_dir() / name / path.name)
+            return content
+    raise DataNotAvailable(
+        f"{name} is not on this machine and could not be downloaded: connect to a network, or put its four official "
+        f"IDX files into a folder {name}/ and set VAE_DATA_DIR to the folder above it, or use the data set digits, "
+        "which needs no network"
+    )
+
+
+@contextmanager
+def _patience(seconds: float):
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(seconds)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)

@@ -1,0 +1,33 @@
+"""The two terms of the objective: one number per image, in nats."""
+
+import vae_core.backend  # noqa: F401
+
+from keras import ops
+
+
+def bernoulli_nll(images, logits):
+    """Negative log-likelihood of the images under independent Bernoulli pixels.
+
+    -log p(x|z) = sum over pixels of softplus(l) - x l,  where p(pixel = 1) = sigmoid(l)
+
+    For grey-scale x in [0, 1] this is a cross-entropy, not a normalised likelihood: its floor is the sum of the
+    pixels' own binary entropies (Loaiza-Ganem and Cunningham 2019, arXiv:1907.06845).
+
+    images, logits: (batch, 28, 28, 1), or any equal shapes with the batch first
+    returns: (batch,), nats per image
+    """
+    pixels = tuple(range(1, len(images.shape)))
+    return ops.sum(ops.binary_crossentropy(images, logits, from_logits=True), axis=pixels)
+
+
+def kl_divergence(mean, log_var):
+    """KL divergence of a diagonal Gaussian from the standard normal.
+
+    KL(N(mean, exp(log_var)) || N(0, I)) = 1/2 sum over dimensions of exp(log_var) + mean^2 - 1 - log_var
+
+    Kingma and Welling 2014, arXiv:1312.6114, appendix B.
+
+    mean, log_var: (batch, latent_dim)
+    returns: (batch,), nats per image
+    """
+    return 0.5 * ops.sum(ops.exp(log_var) + ops.square(mean) - 1 - log_var, axis=-1)

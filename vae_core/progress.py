@@ -1,0 +1,46 @@
+"""Progress bars that a person sees and an executed notebook does not keep."""
+
+import io
+import os
+import sys
+from pathlib import Path
+
+from IPython import get_ipython
+from IPython.display import display
+from tqdm import tqdm
+
+
+def terminal():
+    """The terminal on this process' stderr as a stream of its own, or a stream to nowhere if there is none.
+
+    In a kernel `sys.stderr` is the notebook, but its file number is still the stderr that the kernel was started
+    with: under papermill that is the terminal where papermill was typed.
+    """
+    try:
+        descriptor = sys.stderr.fileno()
+    except (AttributeError, io.UnsupportedOperation):
+        descriptor = None
+    if descriptor is None or not os.isatty(descriptor):
+        return Path(os.devnull).open("w")
+    return os.fdopen(os.dup(descriptor), "w")
+
+
+def progress_bar(total: int, description: str, unit: str) -> tqdm:
+    """A bar on the terminal; inside a kernel also below the running cell, gone when the bar is closed."""
+    in_kernel = hasattr(get_ipython(), "kernel")
+    bar = _CellBar if in_kernel else tqdm
+    return bar(total=total, desc=description, unit=unit, file=terminal(), leave=False, dynamic_ncols=True)
+
+
+class _CellBar(tqdm):
+    def __init__(self, **options):
+        self.cell = display({"text/plain": ""}, raw=True, display_id=True)
+        super().__init__(**options)
+
+    def display(self, msg=None, pos=None):
+        self.cell.update({"text/plain": str(self) if msg is None else msg}, raw=True)
+        super().display(msg, pos)
+
+    def close(self):
+        super().close()
+        self.cell.update({"text/plain": ""}, raw=True)

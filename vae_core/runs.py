@@ -1,0 +1,189 @@
+"""Run folders: their names, what is in them, and when a run counts as done.
+
+run.ipynb              the executed notebook
+config.json            every parameter and the data's checksum: what decides the numbers
+history.csv            the losses per epoch
+measures.json          the measures on the test images
+latent_scatter.png, decoder_manifold.png, decoder_manifold_quantiles.png
+latent.npz, model.weights.h5
+record.json            written last, with the hashes of the others: the run is done if it is there and they hold
+"""
+
+import hashlib
+import io
+import json
+import math
+import platform
+import subprocess
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from IPython import display
+from PIL import Image
+
+from vae_core.errors import InputError
+
+PROJECT = Path(__file__).resolve().parent.parent
+RESULTS = PROJECT / "results"
+RECORD = "record.json"
+NOT_COMMITTED = ("latent.npz", "model.weights.h5")
+PACKAGES = ("tensorflow", "keras", "numpy", "scikit-learn", "pandas", "matplotlib", "papermill", "ipykernel")
+SMALLEST = {"kl_weight": 0, "epochs": 1, "batch_size": 1, "hidden_units": 1, "seed": 0, "threads": 1}
+LARGEST = {"seed": 2**32 - 1}  # what NumPy and Keras take
+WHOLE = ("epochs", "batch_size", "hidden_units", "seed", "threads")
+
+
+def check_parameters(parameters: Mapping[str, object]) -> None:
+    """Raise InputError for the first number that no run can use: not finite, not whole, too small or too large."""
+    for name, value in parameters.items():
+        if isinstance(value, str):
+            continue
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            raise InputError(f"{name} must be a finite number, not {value!r}")
+        if name in WHOLE and value != int(value):
+            raise InputError(f"{name} must be a whole number, not {value!r}")
+        if value < SMALLEST.get(name, -math.inf):
+            raise InputError(f"{name} must be at least {SMALLEST[name]}, not {value!r}")
+        if value > LARGEST.get(name, math.inf):
+            raise InputError(f"{name} must be at most {LARGEST[name]}, not {value!r}")
+        if name == "learning_rate" and value <= 0:
+            raise InputError(f"{name} must be greater than 0, not {value!r}")
+
+
+def run_name(kl_weight: float, seed: int) -> str:
+    """The folder's name, two digits before the point so that names sort by weight: kl_00.50_seed0."""
+    whole, _, decimals = np.format_float_positional(kl_weight, trim="-").partition(".")
+    return f"kl_{whole:0>2}.{decimals:0<2}_seed{seed}"
+
+
+def start_run(parameters: Mapping[str, object], data_checksum: str, run_dir: str | Path = "") -> Path:
+    """Make the run's folder and write its config.json; the folder counts as not done until `finish_run`.
+
+    Without `run_dir` the folder is results/single_runs/<dataset>/<name>_<hash of the settings>, so that runs with
+    different settings never meet.
+    """
+    config = run_config(parameters, data_checksum)
+    if not run_dir:
+        settings = hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:8]
+        name = f"{run_name(config['kl_weight'], config['seed'])}_{settings}"
+        run_dir = RESULTS / "single_runs" / config["dataset"] / name
+    folder = Path(run_dir)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / RECORD).unlink(missing_ok=True)
+        write_json(folder / "config.json", config)
+    except OSError as error:
+        raise InputError(
+            f"the run folder {folder} cannot be written ({error.strerror}): choose another run_dir"
+        ) from error
+    return folder
+
+
+def run_config(parameters: Mapping[str, object], data_checksum: str) -> dict[str, object]:
+    """What decides the numbers of a run, numbers as floats and integers whichever way they were typed."""
+    typed = {name: int(value) if name in WHOLE else value for name, value in parameters.items()}
+    return typed | {"kl_weight": float(typed["kl_weight"]), "data_checksum": data_checksum}
+
+
+def save_figure(path: Path, figure, colors: int = 256) -> display.Image:
+    """Save a figure with a palette, for a third of the size or less, and return that very picture for the notebook."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    picture = Image.open(buffer).convert("RGB")
+    picture.quantize(colors, dither=Image.Dither.NONE).save(path, format="PNG", optimize=True)
+    return display.Image(data=path.read_bytes(), format="png")
+
+
+def save_latent(folder: Path, manifold: np.ndarray, manifold_quantiles: np.ndarray, **arrays: np.ndarray) -> None:
+    """Write latent.npz: codes, labels and axes as they are, decoded grids in 8 bits per pixel."""
+    grids = {"manifold": manifold, "manifold_quantiles": manifold_quantiles}
+    grids = {name: np.round(255 * grid).astype(np.uint8) for name, grid in grids.items()}
+    np.savez_compressed(folder / "latent.npz", **grids, **arrays)
+
+
+def write_json(path: Path, content: Mapping[str, object]) -> None:
+    """Write valid JSON; NaN and infinity, which are not, raise ValueError."""
+    path.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
+
+
+def finish_run(folder: Path, seconds: list[float]) -> None:
+    """Write record.json: the hashes of all other files, and what the numbers do not depend on.
+
+    seconds: what each epoch took; the first includes the compilation
+    """
+    record = {
+        "files": file_hashes(folder),
+        "seconds_per_epoch": round(float(np.median(seconds)), 3),
+        "training_seconds": round(sum(seconds), 3),
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "versions": {name: version(name) for name in PACKAGES},
+        **_git_state(),
+    }
+    write_json(folder / RECORD, record)
+
+
+def update_record(folder: Path) -> None:
+    """Renew the hashes of a finished run, after files were added to its folder."""
+    write_json(folder / RECORD, read_json(folder / RECORD) | {"files": file_hashes(folder)})
+
+
+def file_hashes(folder: Path) -> dict[str, str]:
+    """SHA-256 of every file in the folder but the record."""
+    files = sorted(path for path in folder.iterdir() if path.is_file() and path.name != RECORD)
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def is_done(folder: Path) -> bool:
+    """Whether record.json is there and the hashes in it hold; files that are never committed may be absent."""
+    if not (folder / RECORD).is_file():
+        return False
+    recorded, found = read_json(folder / RECORD)["files"], file_hashes(folder)
+    return all(
+        found.get(name) == digest or (name in NOT_COMMITTED and name not in found) for name, digest in recorded.items()
+    )
+
+
+def read_json(path: Path) -> dict:
+    """Read a JSON object."""
+    return json.loads(path.read_text())
+
+
+def read_runs(sweep_dir: Path) -> pd.DataFrame:
+    """One row per finished run, sorted by weight and seed: its settings, its measures, and its folder."""
+    rows = [
+        {"folder": folder, **read_json(folder / "config.json"), **read_json(folder / "measures.json")}
+        for folder in sorted(sweep_dir.glob("kl_*_seed*"))
+        if is_done(folder)
+    ]
+    return pd.DataFrame(rows).sort_values(["kl_weight", "seed"], ignore_index=True) if rows else pd.DataFrame()
+
+
+def read_history(folder: Path) -> pd.DataFrame:
+    """The losses of a run, one row per epoch."""
+    return pd.read_csv(folder / "history.csv")
+
+
+def replace_file(path: Path, content: str | bytes) -> None:
+    """Write beside and rename, so that a reader sees the old file or the new one, never half of one."""
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_bytes(content.encode() if isinstance(content, str) else content)
+    partial.replace(path)
+
+
+def _git_state() -> dict[str, object]:
+    """The commit of the code, and whether files other than results differ from it; None outside a checkout."""
+    try:
+        commit = _git("rev-parse", "HEAD").strip()
+        return {"git_commit": commit, "git_dirty": bool(_git("status", "--porcelain", "--", ".", ":!results"))}
+    except (OSError, subprocess.CalledProcessError):
+        return {"git_commit": None, "git_dirty": None}
+
+
+def _git(*arguments: str) -> str:
+    return subprocess.run(["git", *arguments], cwd=PROJECT, capture_output=True, text=True, check=True).stdout

@@ -1,0 +1,352 @@
+"""Run the notebook train_vae once per weight and seed, several at a time, and collect what comes out.
+
+python -m vae_core.sweep --dataset mnist --kl-weights 0 0.5 1 2 --seeds 0 1 --epochs 40 --workers 2
+"""
+
+import argparse
+import multiprocessing
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+import papermill
+from tqdm import tqdm
+
+from vae_core import collector, runs
+from vae_core.data import load_dataset
+from vae_core.errors import InputError
+
+NOTEBOOKS = runs.PROJECT / "notebooks"
+KL_WEIGHTS = (0, 0.02, 0.1, 0.5, 1, 2, 10, 20)
+TYPES = {"float": float, "int": int, "str": str}
+OWN_OPTIONS = {"dataset": "--dataset", "kl_weight": "--kl-weights", "seed": "--seeds", "epochs": "--epochs"}
+LOOK_EVERY = 0.5  # seconds between two looks at the running notebooks' histories
+
+
+@dataclass(frozen=True)
+class Run:
+    """One planned run: the notebook's parameters, and the config.json that its folder will have."""
+
+    parameters: Mapping[str, object]
+    config: Mapping[str, object]
+
+    @property
+    def name(self) -> str:
+        """The name of its folder."""
+        return runs.run_name(self.config["kl_weight"], self.config["seed"])
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the sweep that the command line asks for: 0 if all runs are done, 1 if some failed, 2 for wrong usage."""
+    try:
+        return sweep(_parser().parse_args(arguments))
+    except InputError as error:
+        print(f"sweep: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("sweep: interrupted; finished runs are kept, and the same command goes on from there", file=sys.stderr)
+        return 130
+
+
+def sweep(options: argparse.Namespace) -> int:
+    """Plan, run what is missing, collect, report; nothing is written before the plan is known to be sound."""
+    planned = plan(options)
+    sweep_dir = options.results / "kl_sweep" / planned[0].config["dataset"]
+    missing = _missing(planned, sweep_dir, options.rerun)
+    workspace = _workspace(sweep_dir)
+    try:
+        print(f"{len(planned) - len(missing)} of {len(planned)} runs are done already", file=sys.stderr)
+        failures = _run_all(missing, sweep_dir, workspace, options.workers)
+        if any(runs.is_done(sweep_dir / run.name) for run in planned):
+            collector.collect(sweep_dir)
+            failures |= _report(sweep_dir, workspace)
+    finally:
+        shutil.rmtree(workspace, ignore_errors=True)
+    print(_closing_table(planned, sweep_dir, failures))
+    return 1 if failures else 0
+
+
+def plan(options: argparse.Namespace) -> list[Run]:
+    """The runs that the options ask for. Raises InputError for whatever would make them fail or mean something else."""
+    if options.workers < 1:
+        raise InputError(f"--workers must be at least 1, not {options.workers}")
+    defaults = papermill.inspect_notebook(str(NOTEBOOKS / "train_vae.ipynb"))
+    parameters = {name: _typed(defaults[name]["default"], name, defaults) for name in defaults}
+    parameters |= {name: _typed(text, name, defaults) for name, text in _extra_parameters(options, defaults).items()}
+    parameters["epochs"] = options.epochs
+    for kl_weight in options.kl_weights:
+        runs.check_parameters(parameters | {"kl_weight": kl_weight})
+    for seed in options.seeds:
+        runs.check_parameters(parameters | {"seed": seed})
+    dataset = load_dataset(options.dataset)
+    if dataset.name != options.dataset:
+        print(f"data set {options.dataset}: {dataset.description}", file=sys.stderr)
+    parameters["dataset"] = dataset.name
+    settings = {name: value for name, value in parameters.items() if name not in ("data_dir", "run_dir")}
+    combinations = [
+        {"kl_weight": kl_weight, "seed": seed}
+        for seed in dict.fromkeys(options.seeds)
+        for kl_weight in dict.fromkeys(options.kl_weights)
+    ]
+    return [
+        Run(settings | combination, runs.run_config(settings | combination, dataset.checksum))
+        for combination in combinations
+    ]
+
+
+def execute_notebook(notebook: Path, output: Path, parameters: Mapping[str, object]) -> None:
+    """Execute a notebook through papermill in the output's folder, and take paths and times out of the result.
+
+    What kernel and papermill say on stderr goes to stderr.log beside the output, and away if all went well.
+    """
+    log = output.parent / "stderr.log"
+    with _stderr_in(log):
+        try:
+            papermill.execute_notebook(
+                str(notebook),
+                str(output),
+                parameters=dict(parameters),
+                kernel_name="python3",
+                cwd=str(output.parent),
+                progress_bar=False,
+            )
+        finally:
+            _tidy(output)
+    log.unlink()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _OneLineParser(
+        prog="python -m vae_core.sweep",
+        description="Train one VAE per weight on the KL term and seed, and collect tables, figures and a report in "
+        "<results>/kl_sweep/<dataset>/. Started again, it runs only what is missing.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    add = parser.add_argument
+    add(
+        "--dataset",
+        metavar="NAME",
+        default="auto",
+        help="mnist, fashion_mnist, digits, or auto: mnist if it can be had, else digits",
+    )
+    add("--kl-weights", metavar="C", type=float, nargs="+", default=KL_WEIGHTS, help="weights on the KL term")
+    add("--seeds", metavar="N", type=int, nargs="+", default=(0,), help="every weight is run with each seed")
+    add("--epochs", metavar="N", type=int, default=40, help="passes through the training images")
+    add("--workers", metavar="N", type=int, default=_cores(), help="runs at the same time, one thread each")
+    add("--results", metavar="DIR", type=Path, default=runs.RESULTS, help="where to write")
+    add("--rerun", action="store_true", help="replace finished runs that were made with other settings")
+    add(
+        "-p",
+        "--parameter",
+        metavar=("NAME", "VALUE"),
+        nargs=2,
+        action="append",
+        default=[],
+        help="another parameter of notebooks/train_vae, such as: -p learning_rate 0.0005",
+    )
+    return parser
+
+
+class _OneLineParser(argparse.ArgumentParser):
+    def error(self, message: str):
+        raise InputError(f"{message} (--help lists the options)")
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _extra_parameters(options: argparse.Namespace, defaults: Mapping[str, dict]) -> dict[str, str]:
+    for name, _ in options.parameter:
+        if name in OWN_OPTIONS:
+            raise InputError(f"-p {name}: use {OWN_OPTIONS[name]} instead")
+        if name == "run_dir" or name not in defaults:
+            known = ", ".join(sorted(set(defaults) - set(OWN_OPTIONS) - {"run_dir"}))
+            raise InputError(f"-p {name}: the notebook train_vae has no such parameter for a sweep; it has {known}")
+    return dict(options.parameter)
+
+
+def _typed(text: str, name: str, defaults: Mapping[str, dict]) -> object:
+    """A value as the type that the notebook's parameters cell gives it; papermill itself would pass a string."""
+    type_name = defaults[name]["inferred_type_name"]
+    try:
+        return TYPES[type_name](text.strip("\"'"))
+    except ValueError:
+        raise InputError(f"-p {name}: {text!r} is not of type {type_name}") from None
+
+
+def _missing(planned: Sequence[Run], sweep_dir: Path, rerun: bool) -> list[Run]:
+    """The planned runs that are not done. Raises InputError if the folder holds runs made with other settings."""
+    missing, others = [], []
+    for run in planned:
+        folder = sweep_dir / run.name
+        if not runs.is_done(folder):
+            missing.append(run)
+        elif (config := runs.read_json(folder / "config.json")) != run.config:
+            missing.append(run)
+            others.append(f"{run.name} ({_differences(config, run.config)})")
+    if others and not rerun:
+        raise InputError(
+            f"{sweep_dir} has runs with other settings: {'; '.join(others)}; "
+            "replace them with --rerun, or choose another --results"
+        )
+    return missing
+
+
+def _differences(there: Mapping[str, object], planned: Mapping[str, object]) -> str:
+    names = [name for name in planned if there.get(name) != planned[name]]
+    return ", ".join(f"{name} {there.get(name)}, now {planned[name]}" for name in names)
+
+
+def _workspace(sweep_dir: Path) -> Path:
+    """A private folder on the disk of the results, so that a finished run appears by one rename."""
+    try:
+        sweep_dir.mkdir(parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(prefix=".running-", dir=sweep_dir))
+    except OSError as error:
+        raise InputError(f"{sweep_dir} cannot be written ({error.strerror}): choose another --results") from error
+
+
+def _run_all(missing: Sequence[Run], sweep_dir: Path, workspace: Path, workers: int) -> dict[str, str]:
+    """Run them, `workers` at a time. Returns what went wrong, by the name of the run."""
+    failures: dict[str, str] = {}
+    epochs = sum(run.config["epochs"] for run in missing)
+    context = multiprocessing.get_context("spawn")  # a forked process would share the parent's threads and locks
+    with (
+        ProcessPoolExecutor(workers, mp_context=context) as executor,
+        tqdm(total=epochs, unit="epoch", dynamic_ncols=True, disable=None) as bar,
+    ):
+        futures = {executor.submit(_run, run, sweep_dir, workspace / run.name): run for run in missing}
+        pending = set(futures)
+        try:
+            while pending:
+                done, pending = wait(pending, timeout=LOOK_EVERY, return_when=FIRST_COMPLETED)
+                for future in done:
+                    name = futures[future].name
+                    if problem := _problem(future):
+                        failures[name] = problem
+                    bar.write(f"{name}: {problem or 'done'}", file=sys.stderr)
+                _show(bar, [futures[future] for future in pending], workspace, epochs)
+        except KeyboardInterrupt:
+            executor.shutdown(cancel_futures=True)
+            raise
+    return failures
+
+
+def _show(bar: tqdm, pending: Sequence[Run], workspace: Path, epochs: int) -> None:
+    """Set the bar to the epochs that finished runs and the histories of running ones have."""
+    trained = {run.name: _epochs_in(workspace / run.name / "history.csv") for run in pending}
+    left = sum(run.config["epochs"] - trained[run.name] for run in pending)
+    started = [run for run in pending if (workspace / run.name).exists()]
+    in_flight = [f"{run.name} {trained[run.name]}/{run.config['epochs']}" for run in started]
+    bar.set_postfix_str(", ".join(in_flight), refresh=False)
+    bar.update(epochs - left - bar.n)
+    bar.refresh()
+
+
+def _epochs_in(history: Path) -> int:
+    return max(0, len(history.read_text().splitlines()) - 1) if history.exists() else 0
+
+
+def _run(run: Run, sweep_dir: Path, folder: Path) -> str | None:
+    """In a worker: one run in a private folder, renamed to its place when it is whole. Returns what went wrong."""
+    folder.mkdir()
+    try:
+        execute_notebook(NOTEBOOKS / "train_vae.ipynb", folder / "run.ipynb", {**run.parameters, "run_dir": "."})
+        if not (folder / runs.RECORD).exists():
+            raise InputError("the notebook ended before its last cell")
+        runs.update_record(folder)
+    except Exception as error:  # whatever it is, the other runs go on
+        _replace_folder(folder, sweep_dir / "failed" / run.name)
+        return _last_line(error)
+    _replace_folder(folder, sweep_dir / run.name)
+    return None
+
+
+def _problem(future: Future) -> str | None:
+    try:
+        return future.result()
+    except Exception as error:  # the worker process itself died
+        return _last_line(error)
+
+
+def _last_line(error: Exception) -> str:
+    """The sentence at the end of a traceback; papermill's exceptions carry that of the notebook."""
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else type(error).__name__
+
+
+def _replace_folder(source: Path, target: Path) -> None:
+    """Rename source to target; what was there is moved aside first and removed when the new one is in its place."""
+    target.parent.mkdir(exist_ok=True)
+    aside = source.with_name(f"{source.name}.replaced")
+    if target.exists():
+        target.rename(aside)
+    source.rename(target)
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def _report(sweep_dir: Path, workspace: Path) -> dict[str, str]:
+    """Execute the report over the sweep. Returns what went wrong, like `_run_all`."""
+    output = workspace / "report.ipynb"
+    try:
+        execute_notebook(NOTEBOOKS / "kl_sweep_report.ipynb", output, {"sweep_dir": ".."})
+    except Exception as error:  # the runs are done all the same
+        return {"report.ipynb": _last_line(error)}
+    finally:
+        if output.exists():
+            output.replace(sweep_dir / "report.ipynb")
+    return {}
+
+
+def _closing_table(planned: Sequence[Run], sweep_dir: Path, failures: Mapping[str, str]) -> str:
+    where = Path(os.path.relpath(sweep_dir))
+    lines = [f"{run.name:<20} {_state(run.name, where, failures)}" for run in planned]
+    if "report.ipynb" in failures:
+        lines.append(f"{'report.ipynb':<20} failed: {failures['report.ipynb']} -> {where / 'report.ipynb'}")
+    if (sweep_dir / "loss_table.md").exists():
+        lines += ["", (sweep_dir / "loss_table.md").read_text(), "Open:"]
+        lines += [f"  {where / name}" for name in ("report.ipynb", "latent_scatters.png", "decoder_manifolds.png")]
+    return "\n".join(lines)
+
+
+def _state(name: str, where: Path, failures: Mapping[str, str]) -> str:
+    if name not in failures:
+        return f"done -> {where / name / 'run.ipynb'}"
+    return f"failed: {failures[name]} -> {where / 'failed' / name / 'run.ipynb'}"
+
+
+@contextmanager
+def _stderr_in(log: Path):
+    """Point file descriptor 2, which kernels inherit, to a file."""
+    stderr = os.dup(2)
+    with log.open("w") as file:
+        os.dup2(file.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)
+
+
+def _tidy(path: Path) -> None:
+    """Take papermill's metadata, paths of this machine and times, out of an executed notebook."""
+    if not path.exists():
+        return
+    notebook = nbformat.read(path, nbformat.NO_CONVERT)
+    notebook.metadata.pop("papermill", None)
+    for cell in notebook.cells:
+        for name in ("papermill", "execution"):
+            cell.metadata.pop(name, None)
+    nbformat.write(notebook, path)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,101 @@
+"""Training at the speed of the matrix products: one call of one compiled TensorFlow function is one epoch.
+
+`vae.fit(images)` trains the same way on any Keras backend, slower: its input pipeline competes with the training.
+Both go through the model's own `train_step`, so the objective stands in `VAE.compute_loss` alone.
+"""
+
+import time
+from pathlib import Path
+
+import vae_core.backend  # noqa: F401
+
+import numpy as np
+import pandas as pd
+import tensorflow as tf
+
+from vae_core.data import Dataset
+from vae_core.errors import InputError
+from vae_core.models import VAE
+from vae_core.progress import progress_bar
+
+
+def use_threads(threads: int) -> None:
+    """Give TensorFlow that many CPU threads. It has to come before the first computation.
+
+    Raises RuntimeError if TensorFlow runs already with another number.
+    """
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    tf.config.threading.set_inter_op_parallelism_threads(threads)
+
+
+def train(
+    vae: VAE, dataset: Dataset, epochs: int, batch_size: int, seed: int, history_file: str | Path | None = None
+) -> tuple[pd.DataFrame, list[float]]:
+    """Train a compiled VAE; every epoch sees the training images once, in an order that only the seed decides.
+
+    Returns the history, one row per epoch (epoch, objective, distortion, rate, and the same three with val_ for the
+    validation images; nats per image), and the seconds that each epoch took. `history_file` is written anew after
+    every epoch, so that who waits can see how far it is.
+
+    Raises InputError in the first epoch whose losses are not finite.
+    """
+    vae.optimizer.build(vae.trainable_variables)
+    train_epoch = compiled_epoch(vae.train_step, dataset.train_images, batch_size)
+    validation_epoch = compiled_epoch(vae.test_step, dataset.validation_images, batch_size)
+    in_order = np.arange(len(dataset.validation_images))
+    shuffle = np.random.default_rng(seed).permutation
+    history, seconds = [], []
+    with progress_bar(epochs, f"training at kl_weight {vae.kl_weight:g}", unit="epoch") as bar:
+        for epoch in range(1, epochs + 1):
+            start = time.perf_counter()
+            row = _means(vae, train_epoch, shuffle(len(dataset.train_images)))
+            row |= {f"val_{name}": value for name, value in _means(vae, validation_epoch, in_order).items()}
+            seconds.append(time.perf_counter() - start)
+            if not np.isfinite(list(row.values())).all():
+                raise InputError(
+                    f"the losses are not finite in epoch {epoch} ({_named(row)}): "
+                    "use a smaller learning_rate or kl_weight"
+                )
+            history.append({"epoch": epoch, **row})
+            if history_file:
+                write_history(pd.DataFrame(history), history_file)
+            bar.set_postfix_str(f"val_objective {row['val_objective']:.2f} nats/image", refresh=False)
+            bar.update()
+    return pd.DataFrame(history), seconds
+
+
+def write_history(history: pd.DataFrame, path: str | Path) -> None:
+    """Write one row per epoch; five decimals are what float32 holds of a loss of a few hundred nats."""
+    history.to_csv(path, index=False, float_format="%.5f")
+
+
+def compiled_epoch(step, images: np.ndarray, batch_size: int):
+    """Compile a pass over the images: `step` is called on each batch, gathered from memory inside the compiled code.
+
+    Returns a function of the order of the images, shape (N,).
+    """
+    images = tf.constant(images)
+
+    @tf.function(jit_compile=True)
+    def steps(batches, rest):
+        for batch in batches:
+            step((tf.gather(images, batch),))
+        if len(rest):
+            step((tf.gather(images, rest),))
+
+    def epoch(order: np.ndarray) -> None:
+        whole = len(order) - len(order) % batch_size
+        batches = order[:whole].reshape(-1, batch_size)  # (steps, batch)
+        steps(tf.constant(batches), tf.constant(order[whole:]))
+
+    return epoch
+
+
+def _means(vae: VAE, epoch, order: np.ndarray) -> dict[str, float]:
+    vae.reset_metrics()
+    epoch(order)
+    return {name: float(value) for name, value in vae.get_metrics_result().items()}
+
+
+def _named(row: dict[str, float]) -> str:
+    return ", ".join(f"{name} {value:g}" for name, value in row.items() if not name.startswith("val_"))
