@@ -8,67 +8,49 @@ import numpy as np
 import pandas as pd
 
 from vae_core import figures, runs
-from vae_core.data import CLASS_NAMES, DESCRIPTIONS
+from vae_core.data import CLASS_NAMES
+from vae_core.errors import InputError
+from vae_core.tables import loss_table, loss_table_page, reproduction_page, summary_table
 
-SETTINGS = ["dataset", "kl_weight", "seed", "epochs"]
-COMPARED = ["distortion", "rate", "objective", "negative_elbo", "active_units"]
-GALLERY_FILES = ("latent_scatter.png", "decoder_manifold.png", "decoder_manifold_quantiles.png", "history.csv")
+PUBLISHED = runs.RESULTS / "published" / "kl_sweep"
+SHEETS = ("latent_scatters", "decoder_manifolds", "loss_curves")
 
 
 def collect(sweep_dir: Path) -> None:
     """Write the sweep's tables, sheets and gallery from its finished runs, each file whole or not at all."""
     finished = runs.read_runs(sweep_dir)
     summary = summary_table(finished)
-    losses = loss_table(summary)
     runs.replace_file(sweep_dir / "summary.csv", summary.to_csv(index=False))
-    runs.replace_file(sweep_dir / "loss_table.csv", losses.to_csv(index=False))
+    runs.replace_file(sweep_dir / "loss_table.csv", loss_table(summary).to_csv(index=False))
     runs.replace_file(sweep_dir / "loss_table.md", loss_table_page(summary))
     _draw_sheets(sweep_dir, finished)
-    if sweep_dir.parent.parent.name == "published":
-        results = sweep_dir.parent.parent.parent
-        runs.replace_file(results / "README.md", gallery_page(sweep_dir, results))
+    results = sweep_dir.resolve().parents[1]
+    if results.name == "published":
+        runs.replace_file(results.parent / "README.md", gallery_page(sweep_dir.resolve(), results.parent))
 
 
-def summary_table(finished: pd.DataFrame) -> pd.DataFrame:
-    """One row per run: what it was run with and every measure."""
-    parameters = ["batch_size", "learning_rate", "hidden_units", "threads", "data_checksum", "folder"]
-    measures = [name for name in finished.columns if name not in SETTINGS + parameters]
-    return finished[SETTINGS + measures]
+def sweep_folder(sweep_dir: str | Path = "") -> Path:
+    """The folder of a collected sweep, by default the published MNIST one. Raises InputError if it has no tables."""
+    folder = Path(sweep_dir) if sweep_dir else PUBLISHED / "mnist"
+    if not (folder / "summary.csv").is_file():
+        raise InputError(f"{folder} has no summary.csv: sweep_dir must be a folder that a sweep has written")
+    return folder
 
 
-def loss_table(summary: pd.DataFrame) -> pd.DataFrame:
-    """One row per kl_weight: mean and standard deviation over seeds; with one seed the deviation is not known (NaN)."""
-    groups = summary.groupby("kl_weight")
-    columns = {"dataset": groups["dataset"].first(), "epochs": groups["epochs"].first(), "seeds": groups.size()}
-    for name in COMPARED:
-        columns |= {f"{name}_mean": groups[name].mean(), f"{name}_std": groups[name].std()}
-    return pd.DataFrame(columns).reset_index()
+def read_summary(sweep_dir: Path) -> pd.DataFrame:
+    """The sweep's summary.csv: one row per run."""
+    return pd.read_csv(sweep_dir / "summary.csv")
 
 
-def readable_table(losses: pd.DataFrame) -> pd.DataFrame:
-    """The loss table with mean ± standard deviation in one cell, indexed by kl_weight."""
-    cells = {name: _with_spread(losses[f"{name}_mean"], losses[f"{name}_std"]) for name in COMPARED}
-    index = pd.Index([f"{kl_weight:g}" for kl_weight in losses["kl_weight"]], name="kl_weight")
-    return pd.DataFrame(cells | {"seeds": losses["seeds"].to_numpy()}, index=index)
-
-
-def caption(summary: pd.DataFrame) -> str:
-    """What the table is about, in one paragraph: data, settings, anchors."""
-    first = summary.iloc[0]
-    epochs = " or ".join(str(number) for number in sorted(summary["epochs"].unique()))
-    seeds = ", ".join(str(seed) for seed in sorted(summary["seed"].unique()))
-    return (
-        f"{DESCRIPTIONS[first['dataset']]}; {first['images']:,} test images, nats per image; {epochs} epochs; mean ± "
-        f"standard deviation over the seeds {seeds}. No distortion can be below {first['entropy_floor']:.2f} (the "
-        f"entropy of the grey values); a code without information has rate 0 and distortion "
-        f"{first['zero_information_distortion']:.2f}."
-    )
-
-
-def loss_table_page(summary: pd.DataFrame) -> str:
-    """The loss table as Markdown, with its caption."""
-    table = readable_table(loss_table(summary)).to_markdown(disable_numparse=True, stralign="right")
-    return f"{caption(summary)}\n\n{table}\n"
+def reproduction_check(sweep_dir: Path) -> str:
+    """How far the sweep is from the published one of its data set, as Markdown."""
+    summary = read_summary(sweep_dir)
+    published = PUBLISHED / summary["dataset"].iloc[0]
+    if sweep_dir.resolve() == published.resolve():
+        return "This is the published sweep: there is nothing to compare it with."
+    if not (published / "summary.csv").exists():
+        return f"No sweep of the data set {published.name} is published: there is nothing to compare with."
+    return reproduction_page(summary, read_summary(published))
 
 
 def gallery_page(sweep_dir: Path, results: Path) -> str:
@@ -84,7 +66,7 @@ def gallery_page(sweep_dir: Path, results: Path) -> str:
             f"The authors' sweep, run by the code of this repository. Start with the [report]({here}/report.ipynb).",
             "",
             loss_table_page(summary),
-            *(f"![{name}]({here}/{name}.png)\n" for name in ("latent_scatters", "decoder_manifolds", "loss_curves")),
+            *(f"![{name}]({here}/{name}.png)\n" for name in SHEETS),
             "## Every run",
             "",
             "| kl_weight | seed | negative_elbo | executed notebook | codes | decoded grid |",
@@ -137,7 +119,3 @@ def _save_sheet(path: Path, figure) -> None:
     partial = path.with_name(f".{path.name}.partial")
     runs.save_figure(partial, figure)
     partial.replace(path)
-
-
-def _with_spread(mean: pd.Series, std: pd.Series) -> list[str]:
-    return [f"{m:.2f}" if np.isnan(s) else f"{m:.2f} ± {s:.2f}" for m, s in zip(mean, std, strict=True)]

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 
 import matplotlib
-import matplotlib.style
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -12,8 +11,12 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Circle
 from matplotlib.ticker import MaxNLocator
 
-# Ten colours that stay apart under the common colour-vision deficiencies: Petroff 2021, arXiv:2107.02270.
-CLASS_COLORS = matplotlib.style.library["petroff10"]["axes.prop_cycle"].by_key()["color"]
+# The ten colours of Petroff 2021, arXiv:2107.02270, which stay apart under the common colour-vision deficiencies, in an
+# order that gives the two greys to digits whose codes lie far apart (0 and 1).
+CLASS_COLORS = (
+    *("#94a4a2", "#717581", "#bd1f01", "#3f90da", "#a96b59"),
+    *("#832db6", "#e76300", "#b9ac70", "#ffa90e", "#92dadd"),
+)
 PIXELS_PER_INCH = 100
 RING = {"fill": False, "edgecolor": "black", "linewidth": 1.2}
 EPOCH_CURVES = {
@@ -31,7 +34,7 @@ SWEEP_CURVES = {
 def prior_cloud(z: np.ndarray) -> Figure:
     """Samples of the 2-D prior with its 1- and 2-sigma rings; z: (N, 2)."""
     figure, axes = _figure(7.2, 7.2)
-    axes.scatter(z[:, 0], z[:, 1], s=5, color="#3f90da", linewidths=0)
+    axes.scatter(z[:, 0], z[:, 1], s=5, color=CLASS_COLORS[3], linewidths=0)
     _prior_rings(axes)
     _latent_axes(axes, limit=4.5)
     axes.set_title(f"{len(z):,} samples of the prior N(0, I)")

@@ -5,7 +5,9 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-COLLAPSED_RATE = 0.1  # nats per image: less than this cannot even tell two equally likely images apart well
+from vae_core.tables import mean_and_spread
+
+COLLAPSED_RATE = 0.1  # nats per image; one bit is 0.69
 
 
 def findings(summary: pd.DataFrame, losses: pd.DataFrame) -> pd.DataFrame:
@@ -40,66 +42,34 @@ def exchange_rates(losses: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns).set_index("kl_weight")
 
 
-def reproduction(losses: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
-    """The sweep beside the published one at the weights that both have; differences also in published spreads.
-
-    A difference of up to about two spreads is what another seed makes.
-    """
-    both = losses.merge(published, on="kl_weight", suffixes=("", "_published"))
-    columns = {"kl_weight": [f"{kl_weight:g}" for kl_weight in both["kl_weight"]]}
-    for name in ("distortion", "rate", "negative_elbo"):
-        difference = both[f"{name}_mean"] - both[f"{name}_mean_published"]
-        columns[name] = both[f"{name}_mean"]
-        columns[f"{name}, published"] = both[f"{name}_mean_published"]
-        columns[f"{name}, spreads apart"] = difference / both[f"{name}_std_published"]
-    return pd.DataFrame(columns).set_index("kl_weight")
-
-
 def _best_bound(losses: pd.DataFrame) -> tuple[str, str, str]:
-    ranked = losses.sort_values("negative_elbo_mean")
-    best = ranked.iloc[0]
-    numbers = "; ".join(
-        f"{row.kl_weight:g}: {_spread(row.negative_elbo_mean, row.negative_elbo_std)}"
-        for row in ranked.head(3).itertuples()
-    )
-    return "Which weight gives the lowest negative ELBO?", f"kl_weight {best['kl_weight']:g}", numbers
+    ranked = losses.sort_values("negative_elbo_mean").head(3)
+    bounds = map(mean_and_spread, ranked["negative_elbo_mean"], ranked["negative_elbo_std"])
+    numbers = [f"{kl_weight:g}: {bound}" for kl_weight, bound in zip(ranked["kl_weight"], bounds, strict=True)]
+    return "Which weight gives the lowest negative ELBO?", f"{ranked['kl_weight'].iloc[0]:g}", "; ".join(numbers)
 
 
 def _monotone(losses: pd.DataFrame, name: str, verb: str, sign: int) -> tuple[str, str, str]:
     values = losses[f"{name}_mean"].to_numpy()
-    steps = np.diff(values) * sign > 0
-    broken = [
-        f"{low:g} to {high:g}"
-        for (low, high), step in zip(pairwise(losses["kl_weight"]), steps, strict=True)
-        if not step
-    ]
+    steps = zip(pairwise(losses["kl_weight"]), np.diff(values) * sign > 0, strict=True)
+    broken = [f"{low:g} to {high:g}" for (low, high), as_expected in steps if not as_expected]
     answer = f"not from {', '.join(broken)}" if broken else "yes, at every step"
     return f"Does the {name} {verb} as the weight grows?", answer, f"{values[0]:.2f} to {values[-1]:.2f}"
 
 
 def _collapsed(losses: pd.DataFrame, zero_information: float) -> tuple[str, str, str]:
+    question = f"Which weights leave an empty code, with a rate below {COLLAPSED_RATE}?"
     collapsed = losses[losses["rate_mean"] < COLLAPSED_RATE]
-    answer = ", ".join(f"{kl_weight:g}" for kl_weight in collapsed["kl_weight"]) or "none"
-    numbers = "; ".join(
-        f"{row.kl_weight:g}: rate {row.rate_mean:.3f}, distortion {row.distortion_mean:.2f}"
-        for row in collapsed.itertuples()
-    )
-    question = (
-        f"At which weights is the code empty (rate below {COLLAPSED_RATE}, distortion near {zero_information:.2f})?"
-    )
-    return question, answer, numbers or f"least rate {losses['rate_mean'].min():.2f}"
+    if collapsed.empty:
+        return question, "none", f"least rate {losses['rate_mean'].min():.2f}"
+    answer = ", ".join(f"{kl_weight:g}" for kl_weight in collapsed["kl_weight"])
+    distortions = ", ".join(f"{distortion:.2f}" for distortion in collapsed["distortion_mean"])
+    return question, answer, f"distortion {distortions}; without information {zero_information:.2f}"
 
 
 def _bought(losses: pd.DataFrame, floor: float, zero_information: float) -> tuple[str, str, str]:
+    question = "How far from no information to a perfect copy does the least distortion get?"
     best = losses.loc[losses["distortion_mean"].idxmin()]
     share = (zero_information - best["distortion_mean"]) / (zero_information - floor)
-    question = "How much of the way from no information to a perfect copy does the best code go?"
-    return (
-        question,
-        f"{share:.0%}, at kl_weight {best['kl_weight']:g}",
-        f"{zero_information:.2f} to {best['distortion_mean']:.2f}, floor {floor:.2f}",
-    )
-
-
-def _spread(mean: float, std: float) -> str:
-    return f"{mean:.2f}" if np.isnan(std) else f"{mean:.2f} ± {std:.2f}"
+    numbers = f"{zero_information:.2f} to {best['distortion_mean']:.2f}; perfect {floor:.2f}"
+    return question, f"{share:.0%}, at {best['kl_weight']:g}", numbers

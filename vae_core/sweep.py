@@ -101,8 +101,8 @@ def plan(options: argparse.Namespace) -> list[Run]:
     ]
 
 
-def execute_notebook(notebook: Path, output: Path, parameters: Mapping[str, object]) -> None:
-    """Execute a notebook through papermill in the output's folder, and take paths and times out of the result.
+def execute_notebook(notebook: Path, output: Path, parameters: Mapping[str, object], cwd: Path) -> None:
+    """Execute a notebook through papermill in the folder `cwd`, and take paths and times out of the result.
 
     What kernel and papermill say on stderr goes to stderr.log beside the output, and away if all went well.
     """
@@ -114,7 +114,7 @@ def execute_notebook(notebook: Path, output: Path, parameters: Mapping[str, obje
                 str(output),
                 parameters=dict(parameters),
                 kernel_name="python3",
-                cwd=str(output.parent),
+                cwd=str(cwd),
                 progress_bar=False,
             )
         finally:
@@ -259,7 +259,9 @@ def _run(run: Run, sweep_dir: Path, folder: Path) -> str | None:
     """In a worker: one run in a private folder, renamed to its place when it is whole. Returns what went wrong."""
     folder.mkdir()
     try:
-        execute_notebook(NOTEBOOKS / "train_vae.ipynb", folder / "run.ipynb", {**run.parameters, "run_dir": "."})
+        execute_notebook(
+            NOTEBOOKS / "train_vae.ipynb", folder / "run.ipynb", {**run.parameters, "run_dir": "."}, cwd=folder
+        )
         if not (folder / runs.RECORD).exists():
             raise InputError("the notebook ended before its last cell")
         runs.update_record(folder)
@@ -297,7 +299,7 @@ def _report(sweep_dir: Path, workspace: Path) -> dict[str, str]:
     """Execute the report over the sweep. Returns what went wrong, like `_run_all`."""
     output = workspace / "report.ipynb"
     try:
-        execute_notebook(NOTEBOOKS / "kl_sweep_report.ipynb", output, {"sweep_dir": ".."})
+        execute_notebook(NOTEBOOKS / "kl_sweep_report.ipynb", output, {"sweep_dir": "."}, cwd=sweep_dir)
     except Exception as error:  # the runs are done all the same
         return {"report.ipynb": _last_line(error)}
     finally:

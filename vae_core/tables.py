@@ -1,0 +1,95 @@
+"""The tables of a sweep: one row per run, one row per weight, and the comparison of two sweeps. Reads no files."""
+
+import numpy as np
+import pandas as pd
+
+from vae_core.data import DESCRIPTIONS
+
+SETTINGS = ["dataset", "kl_weight", "seed", "epochs", "batch_size", "learning_rate", "hidden_units", "threads"]
+COMPARED = ["distortion", "rate", "objective", "negative_elbo", "active_units"]
+
+
+def summary_table(finished: pd.DataFrame) -> pd.DataFrame:
+    """One row per run: what it was run with and every measure."""
+    return finished[SETTINGS].join(finished.drop(columns=[*SETTINGS, "data_checksum", "folder"]))
+
+
+def loss_table(summary: pd.DataFrame) -> pd.DataFrame:
+    """One row per kl_weight: mean and standard deviation over seeds; with one seed the deviation is not known (NaN)."""
+    groups = summary.groupby("kl_weight")
+    columns = {"dataset": groups["dataset"].first(), "epochs": groups["epochs"].first(), "seeds": groups.size()}
+    for name in COMPARED:
+        columns |= {f"{name}_mean": groups[name].mean(), f"{name}_std": groups[name].std()}
+    return pd.DataFrame(columns).reset_index()
+
+
+def readable_table(losses: pd.DataFrame) -> pd.DataFrame:
+    """The loss table with mean ± standard deviation in one cell, indexed by kl_weight."""
+    cells = {name: _cells(losses[f"{name}_mean"], losses[f"{name}_std"]) for name in COMPARED}
+    index = pd.Index([f"{kl_weight:g}" for kl_weight in losses["kl_weight"]], name="kl_weight")
+    return pd.DataFrame(cells | {"seeds": losses["seeds"].to_numpy()}, index=index)
+
+
+def caption(summary: pd.DataFrame) -> str:
+    """What the table is about, in one paragraph: data, settings, anchors."""
+    first = summary.iloc[0]
+    epochs = " or ".join(str(number) for number in sorted(summary["epochs"].unique()))
+    seeds = ", ".join(str(seed) for seed in sorted(summary["seed"].unique()))
+    return (
+        f"{DESCRIPTIONS[first['dataset']]}; {first['images']:,} test images, nats per image; {epochs} epochs; mean ± "
+        f"standard deviation over the seeds {seeds}. No distortion can be below {first['entropy_floor']:.2f} (the "
+        f"entropy of the grey values); a code without information has rate 0 and distortion "
+        f"{first['zero_information_distortion']:.2f}."
+    )
+
+
+def loss_table_page(summary: pd.DataFrame) -> str:
+    """The loss table as Markdown, with its caption."""
+    table = readable_table(loss_table(summary)).to_markdown(disable_numparse=True, stralign="right")
+    return f"{caption(summary)}\n\n{table}\n"
+
+
+def reproduction_page(summary: pd.DataFrame, published: pd.DataFrame) -> str:
+    """The sweep beside the published one, weight by weight, as Markdown; both with one row per run.
+
+    Differences are also given in units of the published standard deviation over seeds: up to about two of them is what
+    another seed makes.
+    """
+    ours, theirs = loss_table(summary), loss_table(published)
+    both = ours.merge(theirs, on="kl_weight", suffixes=("", "_published"))
+    if both.empty:
+        return "The two sweeps have no weight in common."
+    table = {"kl_weight": [f"{kl_weight:g}" for kl_weight in both["kl_weight"]]}
+    for name in ("distortion", "rate", "negative_elbo"):
+        here, there, spread = both[f"{name}_mean"], both[f"{name}_mean_published"], both[f"{name}_std_published"]
+        table[name] = _cells(here, both[f"{name}_std"])
+        table[f"{name}, published"] = _cells(there, spread)
+        table[f"{name}, difference"] = [_apart(*numbers) for numbers in zip(here - there, spread, strict=True)]
+    shown = pd.DataFrame(table).to_markdown(index=False, disable_numparse=True, stralign="right")
+    return f"{_settings_note(summary, published)}\n\n{shown}"
+
+
+def _settings_note(summary: pd.DataFrame, published: pd.DataFrame) -> str:
+    names = ["epochs", "batch_size", "learning_rate", "hidden_units"]
+    values = {name: (_values(summary[name]), _values(published[name])) for name in names}
+    differing = [f"{name} {here} (published: {there})" for name, (here, there) in values.items() if here != there]
+    if differing:
+        return f"**Made with other settings, so the numbers need not agree: {'; '.join(differing)}.**"
+    return "Made with the settings of the published sweep."
+
+
+def _values(column: pd.Series) -> str:
+    return ", ".join(f"{value:g}" for value in sorted(column.unique()))
+
+
+def _cells(means: pd.Series, stds: pd.Series) -> list[str]:
+    return [mean_and_spread(*numbers) for numbers in zip(means, stds, strict=True)]
+
+
+def _apart(difference: float, spread: float) -> str:
+    return f"{difference:+.2f} ({difference / spread:+.1f} spreads)" if spread > 0 else f"{difference:+.2f}"
+
+
+def mean_and_spread(mean: float, std: float) -> str:
+    """mean ± standard deviation to two decimals; the mean alone where there is no deviation."""
+    return f"{mean:.2f}" if np.isnan(std) else f"{mean:.2f} ± {std:.2f}"
