@@ -129,7 +129,7 @@ def latent_scatters(
     columns = 4
     rows = -(-len(codes) // columns)
     wide, near = _covering_limit([mean for mean, _ in codes.values()]), 4.0
-    figure, panels = _figure(14, 7.6 * rows + 1.4, rows=2 * rows, columns=columns)
+    figure, panels = _figure(14, 7.2 * rows + 1.4, rows=2 * rows, columns=columns)
     for half, limit in ((panels[:rows], wide), (panels[rows:], near)):
         for axes in half.flat[len(codes) :]:
             axes.axis("off")
@@ -150,7 +150,8 @@ def decoder_manifolds(manifolds: Mapping[float, np.ndarray], axis: np.ndarray, t
     """One decoded grid per kl_weight, every second cell of each; each manifold: (n, n, 28, 28)."""
     columns = 4
     rows = -(-len(manifolds) // columns)
-    figure, panels = _figure(17.6, 4.75 * rows + 0.6, rows=rows, columns=columns)
+    figure, panels = _figure(17.6, 4.6 * rows + 0.6, rows=rows, columns=columns)
+    figure.get_layout_engine().set(wspace=0.03)
     for axes in panels.flat[len(manifolds) :]:
         axes.axis("off")
     for axes, (kl_weight, images) in zip(panels.flat, manifolds.items(), strict=False):
@@ -171,7 +172,8 @@ def loss_curves(histories: Mapping[float, pd.DataFrame], title: str) -> Figure:
             history = history.assign(val_negative_elbo=history["val_distortion"] + history["val_rate"])
             axes.plot(history["epoch"], history[name], color=color, marker=_marker(history), label=f"{kl_weight:g}")
         _epoch_axis(axes, label)
-    panels[1].set_yscale("symlog", linthresh=1)
+    panels[1].set_yscale("symlog", linthresh=0.1)  # a collapsed rate is 0, an unweighted one goes into the hundreds
+    panels[2].set_yscale("log")
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside right center", title="kl_weight", frameon=False)
     figure.suptitle(title)
     return figure

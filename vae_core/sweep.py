@@ -24,7 +24,7 @@ from vae_core.data import load_dataset
 from vae_core.errors import InputError
 
 NOTEBOOKS = runs.PROJECT / "notebooks"
-KL_WEIGHTS = (0, 0.02, 0.1, 0.5, 1, 2, 10, 20)
+KL_WEIGHTS = (0.0, 0.02, 0.1, 0.5, 1.0, 2.0, 10.0, 20.0)
 TYPES = {"float": float, "int": int, "str": str}
 OWN_OPTIONS = {"dataset": "--dataset", "kl_weight": "--kl-weights", "seed": "--seeds", "epochs": "--epochs"}
 LOOK_EVERY = 0.5  # seconds between two looks at the running notebooks' histories
