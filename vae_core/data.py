@@ -180,6 +180,7 @@ def _checked(name: str, file_name: str, path: Path) -> bytes:
 
 def _download(name: str, file_name: str) -> bytes:
     """Fetch one file into the cache; it appears there by a rename, whole and checked, or not at all."""
+    import vae_core.backend  # noqa: F401, I001
     from keras.utils import get_file  # only a download needs Keras, whose import takes seconds
 
     try:

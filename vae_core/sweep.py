@@ -183,21 +183,21 @@ def _typed(text: str, name: str, defaults: Mapping[str, dict]) -> object:
 
 
 def _missing(planned: Sequence[Run], sweep_dir: Path, rerun: bool) -> list[Run]:
-    """The planned runs that are not done. Raises InputError if the folder holds runs made with other settings."""
-    missing, others = [], []
-    for run in planned:
-        folder = sweep_dir / run.name
-        if not runs.is_done(folder):
-            missing.append(run)
-        elif (config := runs.read_json(folder / "config.json")) != run.config:
-            missing.append(run)
-            others.append(f"{run.name} ({_differences(config, run.config)})")
-    if others and not rerun:
-        raise InputError(
-            f"{sweep_dir} has runs with other settings: {'; '.join(others)}; "
-            "replace them with --rerun, or choose another --results"
-        )
-    return missing
+    """The planned runs that are not done. Raises InputError if runs with other settings would be mixed in."""
+    by_name = {run.name: run for run in planned}
+    done, other = set(), {}
+    for folder in filter(runs.is_done, sorted(sweep_dir.glob("kl_*_seed*"))):
+        config = runs.read_json(folder / "config.json")
+        expected = {**planned[0].config, "kl_weight": config["kl_weight"], "seed": config["seed"]}
+        if config == expected:
+            done.add(folder.name)
+        elif not (rerun and folder.name in by_name):
+            other[folder.name] = _differences(config, expected)
+    if other:
+        named = "; ".join(f"{name} ({differences})" for name, differences in other.items())
+        advice = "replace them with --rerun" if set(other) <= set(by_name) else "move them away"
+        raise InputError(f"{sweep_dir} has runs with other settings: {named}; {advice}, or choose another --results")
+    return [run for name, run in by_name.items() if name not in done]
 
 
 def _differences(there: Mapping[str, object], planned: Mapping[str, object]) -> str:

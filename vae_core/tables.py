@@ -35,13 +35,11 @@ def caption(summary: pd.DataFrame) -> str:
     first = summary.iloc[0]
     epochs = " or ".join(str(number) for number in sorted(summary["epochs"].unique()))
     seeds = [str(seed) for seed in sorted(summary["seed"].unique())]
-    over = (
-        f"mean ± standard deviation over the seeds {', '.join(seeds)}" if len(seeds) > 1 else f"seed {seeds[0]} alone"
-    )
+    over = f"mean ± standard deviation over the seeds {', '.join(seeds)}" if len(seeds) > 1 else f"seed {seeds[0]}"
     return (
         f"{DESCRIPTIONS[first['dataset']]}; {first['images']:,} test images, nats per image; {epochs} epochs; {over}. "
-        f"No distortion can be below {first['entropy_floor']:.2f} (the entropy of the grey values); a code without information has rate 0 and distortion "
-        f"{first['zero_information_distortion']:.2f}."
+        f"No distortion can be below {first['entropy_floor']:.2f} (the entropy of the grey values); a code without "
+        f"information has rate 0 and distortion {first['zero_information_distortion']:.2f}."
     )
 
 
