@@ -28,8 +28,9 @@ runs.check_parameters({"samples": samples, "seed": seed})
 # %% [markdown]
 # ## The target cloud
 #
-# Samples of the prior in two dimensions. Which share lies within the rings? (For a 2-D normal, $1 - e^{-1/2}$ = 39 %
-# within one sigma and $1 - e^{-2}$ = 86 % within two, fewer than the 68 % and 95 % of one dimension.)
+# Samples of the prior in two dimensions. Which share lies within the rings? In theory, for a 2-D normal,
+# $1 - e^{-1/2} = 39.3\,\%$ within one sigma and $1 - e^{-2} = 86.5\,\%$ within two: fewer than in one dimension, where
+# it is 68.3 % and 95.4 %.
 
 # %%
 figures.prior_cloud(prior.sample_prior(samples, seed))

@@ -32,12 +32,14 @@ SWEEP_CURVES = {
 
 
 def prior_cloud(z: np.ndarray) -> Figure:
-    """Samples of the 2-D prior with its 1- and 2-sigma rings; z: (N, 2)."""
+    """Samples of the 2-D prior with its 1- and 2-sigma rings, and the shares within them; z: (N, 2)."""
+    radius = np.linalg.norm(z, axis=1)  # (N,)
+    shares = ", ".join(f"{np.mean(radius < sigma):.1%} within {sigma} sigma" for sigma in (1, 2))
     figure, axes = _figure(7.2, 7.2)
     axes.scatter(z[:, 0], z[:, 1], s=5, color=CLASS_COLORS[3], linewidths=0)
     _prior_rings(axes)
     _latent_axes(axes, limit=4.5)
-    axes.set_title(f"{len(z):,} samples of the prior N(0, I)")
+    axes.set_title(f"{len(z):,} samples of the prior N(0, I): {shares}")
     axes.legend(handles=_ring_handles(), loc="upper right")
     return figure
 

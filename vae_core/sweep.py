@@ -11,17 +11,16 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import nbformat
 import papermill
 from tqdm import tqdm
 
 from vae_core import collector, runs
 from vae_core.data import load_dataset
 from vae_core.errors import InputError
+from vae_core.notebooks import execute_notebook
 
 NOTEBOOKS = runs.PROJECT / "notebooks"
 KL_WEIGHTS = (0.0, 0.02, 0.1, 0.5, 1.0, 2.0, 10.0, 20.0)
@@ -99,27 +98,6 @@ def plan(options: argparse.Namespace) -> list[Run]:
         Run(settings | combination, runs.run_config(settings | combination, dataset.checksum))
         for combination in combinations
     ]
-
-
-def execute_notebook(notebook: Path, output: Path, parameters: Mapping[str, object], cwd: Path) -> None:
-    """Execute a notebook through papermill in the folder `cwd`, and take paths and times out of the result.
-
-    What kernel and papermill say on stderr goes to stderr.log beside the output, and away if all went well.
-    """
-    log = output.parent / "stderr.log"
-    with _stderr_in(log):
-        try:
-            papermill.execute_notebook(
-                str(notebook),
-                str(output),
-                parameters=dict(parameters),
-                kernel_name="python3",
-                cwd=str(cwd),
-                progress_bar=False,
-            )
-        finally:
-            _tidy(output)
-    log.unlink()
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -323,31 +301,6 @@ def _state(name: str, where: Path, failures: Mapping[str, str]) -> str:
     if name not in failures:
         return f"done -> {where / name / 'run.ipynb'}"
     return f"failed: {failures[name]} -> {where / 'failed' / name / 'run.ipynb'}"
-
-
-@contextmanager
-def _stderr_in(log: Path):
-    """Point file descriptor 2, which kernels inherit, to a file."""
-    stderr = os.dup(2)
-    with log.open("w") as file:
-        os.dup2(file.fileno(), 2)
-    try:
-        yield
-    finally:
-        os.dup2(stderr, 2)
-        os.close(stderr)
-
-
-def _tidy(path: Path) -> None:
-    """Take papermill's metadata, paths of this machine and times, out of an executed notebook."""
-    if not path.exists():
-        return
-    notebook = nbformat.read(path, nbformat.NO_CONVERT)
-    notebook.metadata.pop("papermill", None)
-    for cell in notebook.cells:
-        for name in ("papermill", "execution"):
-            cell.metadata.pop(name, None)
-    nbformat.write(notebook, path)
 
 
 if __name__ == "__main__":

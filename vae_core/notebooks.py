@@ -1,0 +1,68 @@
+"""Execute one notebook through papermill so that the result can be published: no paths, no times, no noise.
+
+python -m vae_core.notebooks notebooks/00_the_prior.ipynb results/published/lessons/00_the_prior.ipynb
+"""
+
+import argparse
+import os
+from collections.abc import Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import nbformat
+import papermill
+
+
+def execute_notebook(notebook: Path, output: Path, parameters: Mapping[str, object], cwd: Path) -> None:
+    """Execute a notebook through papermill in the folder `cwd`, and take paths and times out of the result.
+
+    What kernel and papermill say on stderr goes to stderr.log beside the output, and away if all went well.
+    """
+    log = output.parent / "stderr.log"
+    with _stderr_in(log):
+        try:
+            papermill.execute_notebook(
+                str(notebook),
+                str(output),
+                parameters=dict(parameters),
+                kernel_name="python3",
+                cwd=str(cwd),
+                progress_bar=False,
+            )
+        finally:
+            _tidy(output)
+    log.unlink()
+
+
+@contextmanager
+def _stderr_in(log: Path):
+    """Point file descriptor 2, which kernels inherit, to a file."""
+    stderr = os.dup(2)
+    with log.open("w") as file:
+        os.dup2(file.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)
+
+
+def _tidy(path: Path) -> None:
+    """Take papermill's metadata, paths of this machine and times, out of an executed notebook."""
+    if not path.exists():
+        return
+    notebook = nbformat.read(path, nbformat.NO_CONVERT)
+    notebook.metadata.pop("papermill", None)
+    for cell in notebook.cells:
+        for name in ("papermill", "execution"):
+            cell.metadata.pop(name, None)
+    nbformat.write(notebook, path)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(prog="python -m vae_core.notebooks", description=__doc__.splitlines()[0])
+    parser.add_argument("notebook", type=Path)
+    parser.add_argument("output", type=Path)
+    arguments = parser.parse_args()
+    arguments.output.parent.mkdir(parents=True, exist_ok=True)
+    execute_notebook(arguments.notebook, arguments.output, {}, cwd=arguments.output.parent)
