@@ -105,20 +105,34 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m vae_core.sweep",
         description="Train one VAE per weight on the KL term and seed, and collect tables, figures and a report in "
         "<results>/kl_sweep/<dataset>/. Started again, it runs only what is missing.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     add = parser.add_argument
     add(
         "--dataset",
         metavar="NAME",
         default="auto",
-        help="mnist, fashion_mnist, digits, or auto: mnist if it can be had, else digits",
+        help="mnist, fashion_mnist, digits, or auto (the default): mnist if it can be had, else digits",
     )
-    add("--kl-weights", metavar="C", type=float, nargs="+", default=KL_WEIGHTS, help="weights on the KL term")
-    add("--seeds", metavar="N", type=int, nargs="+", default=(0,), help="every weight is run with each seed")
-    add("--epochs", metavar="N", type=int, default=40, help="passes through the training images")
-    add("--workers", metavar="N", type=int, default=_cores(), help="runs at the same time, one thread each")
-    add("--results", metavar="DIR", type=Path, default=runs.RESULTS, help="where to write")
+    add(
+        "--kl-weights",
+        metavar="C",
+        type=float,
+        nargs="+",
+        default=KL_WEIGHTS,
+        help="weights on the KL term; default: 0 0.02 0.1 0.5 1 2 10 20",
+    )
+    add(
+        "--seeds", metavar="N", type=int, nargs="+", default=(0,), help="every weight is run with each seed; default: 0"
+    )
+    add("--epochs", metavar="N", type=int, default=40, help="passes through the training images; default: 40")
+    add(
+        "--workers",
+        metavar="N",
+        type=int,
+        default=_cores(),
+        help="runs at the same time, one thread each; default: the cores, here %(default)s",
+    )
+    add("--results", metavar="DIR", type=Path, default=Path("results"), help="where to write; default: results")
     add("--rerun", action="store_true", help="replace finished runs that were made with other settings")
     add(
         "-p",
