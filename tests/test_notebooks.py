@@ -1,0 +1,129 @@
+"""The notebooks as a reader runs them: real kernels, real papermill."""
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import jupytext
+import nbformat
+import pandas as pd
+import papermill
+import pytest
+from jupytext.compare import compare_notebooks
+
+from vae_core import runs
+from vae_core.notebooks import execute_notebook
+
+NOTEBOOKS = sorted((runs.PROJECT / "notebooks").glob("*.py"))
+RUN_FILES = {
+    *("config.json", "history.csv", "measures.json", "record.json", "latent.npz", "model.weights.h5"),
+    *("latent_scatter.png", "decoder_manifold.png", "decoder_manifold_quantiles.png"),
+}
+
+
+def readme_command(start: str) -> list[str]:
+    """The command in the README that begins so, as it would be typed."""
+    lines = (runs.PROJECT / "README.md").read_text().splitlines()
+    return shlex.split(next(line for line in lines if line.startswith(start)))
+
+
+def streams(path: Path) -> list[str]:
+    cells = nbformat.read(path, nbformat.NO_CONVERT).cells
+    return [output.text for cell in cells for output in cell.get("outputs", []) if output.output_type == "stream"]
+
+
+def assert_publishable(path: Path) -> None:
+    """No path of this machine, no papermill metadata, no warning, no error; every code cell ran."""
+    text = path.read_text()
+    assert str(Path.home()) not in text
+    assert str(runs.PROJECT) not in text
+    notebook = nbformat.read(path, nbformat.NO_CONVERT)
+    assert "papermill" not in notebook.metadata
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            assert cell.execution_count
+            kinds = [(output.output_type, output.get("name")) for output in cell.outputs]
+            assert ("stream", "stderr") not in kinds
+            assert ("error", None) not in kinds
+
+
+@pytest.mark.parametrize("source", NOTEBOOKS, ids=lambda path: path.stem)
+def test_pair_is_in_sync_and_bare(source):
+    paired = nbformat.read(source.with_suffix(".ipynb"), nbformat.NO_CONVERT)
+    written = jupytext.read(source, config=jupytext.config.load_jupytext_config(str(source)))
+    compare_notebooks(paired, written, fmt="py:percent")
+    assert all(cell.execution_count is None and not cell.outputs for cell in paired.cells if cell.cell_type == "code")
+    assert "formats" not in paired.metadata.get("jupytext", {})  # executed copies must not be paired
+
+
+@pytest.mark.parametrize("source", NOTEBOOKS, ids=lambda path: path.stem)
+def test_every_parameter_has_a_type_and_a_help_text(source):
+    parameters = papermill.inspect_notebook(str(source.with_suffix(".ipynb")))
+    assert parameters
+    for name, parameter in parameters.items():
+        assert parameter["inferred_type_name"] in ("str", "int", "float"), name
+        assert parameter["help"], name
+
+
+def test_the_papermill_command_of_the_readme_trains_one_model(tmp_path):
+    program, *arguments = readme_command("papermill notebooks/train_vae.ipynb")
+    arguments[1] = str(tmp_path / "out.ipynb")
+    arguments += ["-p", "run_dir", str(tmp_path / "run"), "-p", "epochs", "3"]
+    command = [str(Path(sys.executable).with_name(program)), *arguments]
+    environment = {name: value for name, value in os.environ.items() if name != "VAE_DATA_DIR"}
+    subprocess.run(command, cwd=runs.PROJECT, env=environment, check=True, capture_output=True)
+    assert runs.is_done(tmp_path / "run")
+    assert {path.name for path in (tmp_path / "run").iterdir()} == RUN_FILES
+    config = runs.read_json(tmp_path / "run" / "config.json")
+    assert (config["kl_weight"], config["dataset"], config["epochs"]) == (0.5, "digits", 3)
+    history = pd.read_csv(tmp_path / "run" / "history.csv")
+    assert history["epoch"].tolist() == [1, 2, 3]
+    pd.testing.assert_series_equal(
+        history["objective"], history["distortion"] + 0.5 * history["rate"], check_names=False, rtol=1e-5
+    )
+    assert [line.split(":")[0] for line in streams(tmp_path / "out.ipynb")] == ["written"]
+
+
+def test_a_bad_parameter_stops_train_vae_with_one_line_before_anything_is_written(tmp_path):
+    notebook = runs.PROJECT / "notebooks" / "train_vae.ipynb"
+    parameters = {"kl_weight": -1.0, "dataset": "digits", "run_dir": str(tmp_path / "run")}
+    with pytest.raises(papermill.PapermillExecutionError) as caught:
+        execute_notebook(notebook, tmp_path / "out.ipynb", parameters, cwd=tmp_path)
+    assert caught.value.traceback == ["InputError: kl_weight must be at least 0, not -1.0"]
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_prior_confirms_the_kl_by_sampling(tmp_path):
+    notebook = runs.PROJECT / "notebooks" / "00_the_prior.ipynb"
+    execute_notebook(notebook, tmp_path / "out.ipynb", {"samples": 2000}, cwd=tmp_path)
+    assert_publishable(tmp_path / "out.ipynb")
+    assert [path.name for path in tmp_path.iterdir()] == ["out.ipynb"]
+    cells = nbformat.read(tmp_path / "out.ipynb", nbformat.NO_CONVERT).cells
+    outputs = [output.data for cell in cells for output in cell.get("outputs", [])]
+    assert sum("image/png" in data for data in outputs) == 2
+    table = next(data["text/html"] for data in outputs if "KL by sampling" in data.get("text/html", ""))
+    rows = re.findall(r"<td>(-?[\d.]+)</td>\s*<td>(-?[\d.]+) ± ([\d.]+)</td>", table)
+    assert len(rows) == 7
+    for formula, estimate, error in rows:
+        assert float(estimate) == pytest.approx(float(formula), abs=5 * float(error) + 1e-3)
+
+
+def test_committed_notebooks_are_publishable():
+    published = sorted((runs.RESULTS / "published").rglob("*.ipynb"))
+    assert published
+    for path in published:
+        assert_publishable(path)
+
+
+def test_published_runs_are_whole_and_made_by_committed_code():
+    folders = sorted((runs.RESULTS / "published" / "kl_sweep" / "mnist").glob("kl_*"))
+    assert len(folders) == 24
+    for folder in folders:
+        assert runs.is_done(folder)
+        record = json.loads((folder / "record.json").read_text())
+        assert record["git_commit"]
+        assert record["git_dirty"] is False

@@ -1,0 +1,60 @@
+"""run_all.sh in a folder of its own, so that the real .venv is not touched."""
+
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from vae_core import runs
+
+
+@pytest.fixture
+def copy(tmp_path):
+    shutil.copy(runs.PROJECT / "run_all.sh", tmp_path)
+    shutil.copy(runs.PROJECT / "requirements.txt", tmp_path)
+    return tmp_path
+
+
+def run_all(folder, *arguments, **environment):
+    command = ["bash", folder / "run_all.sh", *arguments]
+    return subprocess.run(command, env=os.environ | environment, capture_output=True, text=True, check=False)
+
+
+def tools_without_python(folder):
+    """A PATH with what the script needs, and Pythons that all say no, as one that is too old does."""
+    tools = folder / "bin"
+    tools.mkdir()
+    for tool in ("bash", "dirname", "cmp", "cat", "cp"):
+        (tools / tool).symlink_to(shutil.which(tool))
+    for name in ("python", "python3"):
+        (tools / name).write_text("#!/bin/sh\nexit 1\n")
+        (tools / name).chmod(0o755)
+    return str(tools)
+
+
+def test_help_needs_no_set_up(copy):
+    finished = run_all(copy, "--help")
+    assert finished.returncode == 0
+    assert "./run_all.sh --dataset digits --epochs 5" in finished.stdout
+    assert not (copy / ".venv").exists()
+
+
+def test_an_old_python_is_told_which_one_is_needed(copy):
+    finished = run_all(copy, PATH=tools_without_python(copy), PYTHON="")
+    assert finished.returncode == 2
+    assert finished.stderr.startswith("run_all.sh: needs Python 3.11, 3.12 or 3.13")
+    assert len(finished.stderr.splitlines()) == 1
+    assert not (copy / ".venv").exists()
+
+
+def test_the_set_up_is_skipped_when_the_same_requirements_are_installed(copy):
+    python = copy / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f'#!/bin/sh\necho "ran: $@"\nexec {sys.executable} -c ""\n')
+    python.chmod(0o755)
+    shutil.copy(copy / "requirements.txt", copy / ".venv" / "installed")
+    finished = run_all(copy, "--dataset", "digits")
+    assert finished.stdout == "ran: -m vae_core.sweep --dataset digits\n"
+    assert finished.stderr == ""

@@ -1,0 +1,181 @@
+"""The sweep as it is typed: its command, its folders, its messages."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests.test_notebooks import RUN_FILES, assert_publishable
+from vae_core import data, runs, sweep
+
+SHEETS = ("latent_scatters.png", "decoder_manifolds.png", "loss_curves.png")
+
+
+def run_sweep(*arguments, cwd=runs.PROJECT, **environment):
+    command = [sys.executable, "-m", "vae_core.sweep", *map(str, arguments)]
+    return subprocess.run(command, cwd=cwd, env=os.environ | environment, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def digits_sweep(tmp_path_factory):
+    """Two weights and two seeds on digits, and what the command said."""
+    results = tmp_path_factory.mktemp("results")
+    arguments = ("--dataset", "digits", "--kl-weights", 0, 1, "--seeds", 0, 1, "--epochs", 3, "--results", results)
+    finished = run_sweep(*arguments, "--workers", 2, "-p", "hidden_units", 64)
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    return results / "kl_sweep" / "digits", arguments, finished
+
+
+def test_a_sweep_leaves_the_files_of_the_contract_and_nothing_else(digits_sweep):
+    folder, _, _ = digits_sweep
+    names = [runs.run_name(kl_weight, seed) for kl_weight in (0, 1) for seed in (0, 1)]
+    tables = {"summary.csv", "loss_table.csv", "loss_table.md", "report.ipynb"}
+    assert {path.name for path in folder.iterdir()} == {*names, *tables, *SHEETS}
+    for name in names:
+        assert {path.name for path in (folder / name).iterdir()} == RUN_FILES | {"run.ipynb"}
+        assert runs.is_done(folder / name)
+        assert_publishable(folder / name / "run.ipynb")
+    assert_publishable(folder / "report.ipynb")
+
+
+def test_the_tables_hold_what_the_runs_measured(digits_sweep):
+    folder, _, _ = digits_sweep
+    summary = pd.read_csv(folder / "summary.csv")
+    assert summary[["kl_weight", "seed"]].values.tolist() == [[0, 0], [0, 1], [1, 0], [1, 1]]
+    assert (summary["epochs"] == 3).all()
+    for row in summary.itertuples():
+        measured = json.loads((folder / runs.run_name(row.kl_weight, row.seed) / "measures.json").read_text())
+        for name, value in measured.items():
+            assert getattr(row, name) == pytest.approx(value)
+    losses = pd.read_csv(folder / "loss_table.csv")
+    rates = summary.groupby("kl_weight")["rate"]
+    assert losses["rate_mean"].tolist() == pytest.approx(rates.mean().tolist())
+    assert losses["rate_std"].tolist() == pytest.approx(rates.std().tolist())
+    assert "not MNIST" in (folder / "loss_table.md").read_text()
+
+
+def test_only_the_weight_differs_between_runs_of_a_seed(digits_sweep):
+    folder, _, _ = digits_sweep
+    one, other = (runs.read_json(folder / f"kl_0{weight}.00_seed0" / "config.json") for weight in (0, 1))
+    assert {name for name in one if one[name] != other[name]} == {"kl_weight"}
+    assert one["hidden_units"] == 64
+    first = [runs.read_history(folder / f"kl_0{weight}.00_seed0").iloc[0] for weight in (0, 1)]
+    assert first[0]["rate"] > first[1]["rate"]
+
+
+def test_the_closing_words_say_which_runs_are_done_and_what_to_open(digits_sweep):
+    folder, _, finished = digits_sweep
+    assert finished.stdout.count("done ->") == 4
+    for name in ("report.ipynb", "latent_scatters.png", "decoder_manifolds.png"):
+        path = next(line.strip() for line in finished.stdout.splitlines() if line.strip().endswith(f"digits/{name}"))
+        assert (runs.PROJECT / path).samefile(folder / name)
+    assert "Traceback" not in finished.stderr
+    assert "WARNING" not in finished.stderr
+
+
+def test_the_report_shows_the_sheets_and_the_computed_findings(digits_sweep):
+    folder, _, _ = digits_sweep
+    text = (folder / "report.ipynb").read_text()
+    assert "Which weight gives the lowest negative ELBO?" in text
+    assert "No sweep of the data set digits is published" in text
+    cells = nbformat.reads(text, nbformat.NO_CONVERT).cells
+    assert sum("image/png" in output.get("data", {}) for cell in cells for output in cell.get("outputs", [])) == 3
+
+
+def test_the_same_sweep_again_runs_nothing_and_changes_no_run(digits_sweep):
+    folder, arguments, _ = digits_sweep
+    before = {path: path.read_bytes() for path in folder.rglob("record.json")}
+    again = run_sweep(*arguments, "-p", "hidden_units", 64)
+    assert again.returncode == 0
+    assert "4 of 4 runs are done already" in again.stderr
+    assert {path: path.read_bytes() for path in folder.rglob("record.json")} == before
+
+
+@pytest.mark.parametrize("weights", [(0, 1), (5,)], ids=["same weights", "new weight"])
+def test_runs_with_other_settings_are_named_and_never_mixed_in(digits_sweep, weights):
+    folder, _, _ = digits_sweep
+    before = (folder / "summary.csv").read_bytes()
+    results = folder.parent.parent
+    refused = run_sweep("--dataset", "digits", "--kl-weights", *weights, "--epochs", 2, "--results", results)
+    assert refused.returncode == 2
+    assert "kl_00.00_seed0 (epochs 3, now 2, hidden_units 64, now 512)" in refused.stderr
+    assert len(refused.stderr.strip().splitlines()) == 1
+    assert (folder / "summary.csv").read_bytes() == before
+
+
+def test_a_failing_run_does_not_stop_the_others(tmp_path):
+    finished = run_sweep("--dataset", "digits", "--kl-weights", 1e38, 1, "--epochs", 2, "--results", tmp_path)
+    folder = tmp_path / "kl_sweep" / "digits"
+    name = runs.run_name(1e38, 0)
+    assert finished.returncode == 1
+    assert runs.is_done(folder / "kl_01.00_seed0")
+    assert not (folder / name).exists()
+    assert f"{name} failed: InputError: the losses are not finite in epoch 1" in " ".join(finished.stdout.split())
+    assert "InputError" in (folder / "failed" / name / "run.ipynb").read_text()
+    assert pd.read_csv(folder / "summary.csv")["kl_weight"].tolist() == [1]
+    assert [path.name for path in folder.iterdir() if path.name.startswith(".")] == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--kl-weights", "-1"], "kl_weight must be at least 0, not -1.0"),
+        (["--kl-weights", "1", "nan"], "kl_weight must be a finite number, not nan"),
+        (["--kl-weights", "half"], "argument --kl-weights: invalid float value: 'half' (--help lists the options)"),
+        (["--dataset", "minst"], "unknown data set 'minst': choose one of mnist, fashion_mnist, digits, auto"),
+        (["--epochs", "0"], "epochs must be at least 1, not 0"),
+        (["--seeds", "-3"], "seed must be at least 0, not -3"),
+        (["--workers", "0"], "--workers must be at least 1, not 0"),
+        (["--sedes", "1"], "unrecognized arguments: --sedes 1 (--help lists the options)"),
+        (["-p", "kl_weight", "3"], "-p kl_weight: use --kl-weights instead"),
+        (["-p", "learning_rate", "fast"], "-p learning_rate: 'fast' is not of type float"),
+        (["-p", "learning_rate", "0"], "learning_rate must be greater than 0, not 0.0"),
+        (["-p", "batch_size", "1.5"], "-p batch_size: '1.5' is not of type int"),
+        (
+            ["-p", "lerning_rate", "0.1"],
+            "-p lerning_rate: the notebook train_vae has no such parameter for a sweep; "
+            "it has batch_size, data_dir, hidden_units, learning_rate, threads",
+        ),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_wrong_usage_is_one_line_and_nothing_is_written(arguments, message, tmp_path, capsys):
+    assert sweep.main(["--dataset", "digits", *arguments, "--results", str(tmp_path / "results")]) == 2
+    assert capsys.readouterr().err == f"sweep: {message}\n"
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_results_folder_that_cannot_be_written_is_named(tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    assert sweep.main(["--dataset", "digits", "--results", str(tmp_path / "file")]) == 2
+    assert f"{tmp_path}/file/kl_sweep/digits cannot be written" in capsys.readouterr().err
+
+
+def test_mnist_without_data_and_network_stops_before_anything_is_written(tmp_path, monkeypatch, capsys):
+    monkeypatch.delenv("VAE_DATA_DIR", raising=False)
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    monkeypatch.setattr(data, "MIRRORS", {"mnist": ("http://127.0.0.1:9/",)})
+    assert sweep.main(["--dataset", "mnist", "--results", str(tmp_path / "results")]) == 2
+    message = capsys.readouterr().err
+    assert "could not be downloaded" in message
+    assert "digits, which needs no network" in message
+    assert not (tmp_path / "results").exists()
+
+
+def test_real_mnist_at_two_weights(mnist, tmp_path):
+    finished = run_sweep("--dataset", "mnist", "--kl-weights", 0, 1, "--epochs", 2, "--results", tmp_path)
+    assert finished.returncode == 0, finished.stderr
+    summary = pd.read_csv(tmp_path / "kl_sweep" / "mnist" / "summary.csv").set_index("kl_weight")
+    assert summary["entropy_floor"].tolist() == pytest.approx([45.53, 45.53], abs=0.01)
+    assert ((summary["distortion"] > 45.53) & (summary["distortion"] < 175)).all()
+    assert summary.loc[0, "rate"] > 5 * summary.loc[1, "rate"]
+    assert summary.loc[1, "negative_elbo"] < 175
+    latent = np.load(Path(tmp_path) / "kl_sweep" / "mnist" / "kl_00.00_seed0" / "latent.npz")
+    assert latent["mean"].shape == (10_000, 2)
+    assert latent["manifold"].shape == (30, 30, 28, 28)

@@ -1,0 +1,80 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from vae_core import findings, tables
+
+
+def summary(rates, distortions, seeds=(0, 1), spread=1.0, **settings):
+    """Runs whose distortions differ by `spread` from seed to seed; objective and bound follow from the two terms."""
+    rows = []
+    for kl_weight, (rate, distortion) in zip((0.0, 1.0, 10.0), zip(rates, distortions, strict=True), strict=False):
+        for seed in seeds:
+            row = {"dataset": "mnist", "kl_weight": kl_weight, "seed": seed, "epochs": 40, "batch_size": 128}
+            row |= {"learning_rate": 1e-3, "hidden_units": 512, "threads": 1} | settings
+            row |= {"distortion": distortion + spread * seed, "rate": rate, "active_units": 2}
+            row |= {"objective": row["distortion"] + kl_weight * rate, "negative_elbo": row["distortion"] + rate}
+            rows.append(row | {"entropy_floor": 45.0, "zero_information_distortion": 205.0, "images": 10_000})
+    return pd.DataFrame(rows)
+
+
+def answers(table):
+    return findings.findings(table, tables.loss_table(table))["answer"].tolist()
+
+
+USUAL = summary(rates=(100.0, 6.0, 0.01), distortions=(140.0, 150.0, 205.0))
+
+
+def test_loss_table_has_mean_and_sample_deviation_over_seeds():
+    losses = tables.loss_table(summary((1, 2, 3), (10, 20, 30), seeds=(0, 1, 2), spread=3.0))
+    assert losses["kl_weight"].tolist() == [0, 1, 10]
+    assert losses["seeds"].tolist() == [3, 3, 3]
+    assert losses["distortion_mean"].tolist() == pytest.approx([13, 23, 33])
+    assert losses["distortion_std"].tolist() == pytest.approx([3, 3, 3])
+    assert losses["rate_std"].tolist() == pytest.approx([0, 0, 0])
+
+
+def test_one_seed_has_no_deviation():
+    one = summary((1, 2, 3), (10, 20, 30), seeds=(0,))
+    assert np.isnan(tables.loss_table(one)["rate_std"]).all()
+    assert tables.readable_table(tables.loss_table(one))["rate"].tolist() == ["1.00", "2.00", "3.00"]
+    assert "±" not in tables.caption(one)
+
+
+def test_loss_table_page_names_data_and_anchors():
+    page = tables.loss_table_page(USUAL)
+    for part in ("MNIST, 28x28", "10,000 test images", "40 epochs", "seeds 0, 1", "45.00", "205.00", "140.50 ± 0.71"):
+        assert part in page
+    assert "not MNIST" in tables.caption(USUAL.assign(dataset="digits"))
+
+
+def test_findings_of_a_usual_sweep():
+    assert answers(USUAL) == ["1", "yes, at every step", "yes, at every step", "10", "40%, at 0"]
+
+
+def test_findings_come_out_the_other_way_when_the_numbers_do():
+    reversed_sweep = summary(rates=(0.01, 6.0, 5.0), distortions=(205.0, 150.0, 60.0))
+    assert answers(reversed_sweep) == ["10", "not from 0 to 1", "not from 0 to 1, 1 to 10", "0", "90%, at 10"]
+
+
+def test_exchange_rate_is_the_distortion_paid_per_nat_and_is_judged_by_the_weights():
+    sweep = summary(rates=(30.0, 20.0, 19.0), distortions=(100.0, 105.0, 90.0), seeds=(0,))
+    table = findings.exchange_rates(tables.loss_table(sweep))
+    assert table["rate saved [nats]"].tolist() == [10, 1]
+    assert table["distortion paid per nat"].tolist() == [0.5, -15]
+    assert table["between the two weights?"].tolist() == ["yes", "no"]
+
+
+def test_reproduction_gives_differences_in_published_spreads():
+    page = tables.reproduction_page(summary((100.0, 6.0), (142.0, 150.0), seeds=(0,)), USUAL)
+    assert "settings of the published sweep" in page
+    row = next(line for line in page.splitlines() if line.startswith("|") and line.split("|")[1].strip() == "0")
+    assert "142.00" in row
+    assert "140.50 ± 0.71" in row
+    assert "+1.50 (+2.1 spreads)" in row
+
+
+def test_reproduction_names_settings_that_differ_and_survives_nothing_in_common():
+    page = tables.reproduction_page(USUAL.assign(epochs=5), USUAL)
+    assert "epochs 5 (published: 40)" in page
+    assert "no weight in common" in tables.reproduction_page(USUAL.assign(kl_weight=7.0), USUAL)

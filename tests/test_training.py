@@ -1,0 +1,90 @@
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import tensorflow as tf
+
+from vae_core.errors import InputError
+from vae_core.models import reference_vae
+from vae_core.training import compiled_epoch, train
+
+COLUMNS = ["epoch", "objective", "distortion", "rate", "val_objective", "val_distortion", "val_rate"]
+
+
+@pytest.fixture(scope="module")
+def few(digits):
+    """Some batches of 32 and a smaller last one, for training and for validation."""
+    return replace(digits, train_images=digits.train_images[:170], validation_images=digits.validation_images[:70])
+
+
+def trained(dataset, kl_weight=1.0, seed=0, epochs=2, **options):
+    vae = reference_vae(kl_weight, seed, hidden_units=32)
+    history, _ = train(vae, dataset, epochs, batch_size=32, seed=seed, **options)
+    return vae, history
+
+
+def test_same_history_and_weights_as_plain_fit_with_the_same_batches_and_noise(few):
+    vae, history = trained(few, kl_weight=0.7)
+    plain = reference_vae(0.7, seed=0, hidden_units=32)
+    shuffle = np.random.default_rng(0).permutation
+    rows = []
+    for _ in range(2):
+        images = few.train_images[shuffle(len(few.train_images))]
+        fitted = plain.fit(
+            images,
+            validation_data=(few.validation_images,),
+            batch_size=32,
+            validation_batch_size=32,
+            shuffle=False,
+            verbose=0,
+        )
+        rows.append({name: values[0] for name, values in fitted.history.items()})
+    np.testing.assert_allclose(history[COLUMNS[1:]], pd.DataFrame(rows)[COLUMNS[1:]], rtol=1e-5)
+    for ours, theirs in zip(vae.get_weights(), plain.get_weights(), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-5)
+
+
+def test_same_seed_gives_identical_history_and_weights(few):
+    (vae, history), (again, history_again) = trained(few), trained(few)
+    pd.testing.assert_frame_equal(history, history_again, check_exact=True)
+    for ours, theirs in zip(vae.get_weights(), again.get_weights(), strict=True):
+        assert np.array_equal(ours, theirs)
+
+
+def test_another_seed_gives_another_history(few):
+    assert not np.array_equal(trained(few, seed=0)[1]["objective"], trained(few, seed=1)[1]["objective"])
+
+
+def test_training_lowers_the_objective_on_validation_images(digits):
+    _, history = trained(digits, epochs=5)
+    assert history["val_objective"].iloc[-1] < history["val_objective"].iloc[0] - 10
+
+
+def test_history_file_holds_what_is_returned(few, tmp_path):
+    _, history = trained(few, history_file=tmp_path / "history.csv")
+    written = pd.read_csv(tmp_path / "history.csv")
+    assert list(written.columns) == COLUMNS
+    np.testing.assert_allclose(written, history, atol=5e-6)
+
+
+@pytest.mark.parametrize("batch_size", [1, 32, 41, 170, 500])
+def test_an_epoch_visits_every_image_once_whatever_the_batch_size(batch_size):
+    images = np.arange(170, dtype=np.int32)
+    visits = tf.Variable(tf.zeros(170, tf.int32))
+    largest = tf.Variable(0)
+
+    def step(data):
+        (batch,) = data
+        visits.assign_add(tf.reduce_sum(tf.one_hot(batch, 170, dtype=tf.int32), axis=0))
+        largest.assign(tf.maximum(largest, tf.size(batch)))
+
+    compiled_epoch(step, images, batch_size)(np.random.default_rng(0).permutation(170))
+    assert visits.numpy().tolist() == [1] * 170
+    assert largest.numpy() == min(batch_size, 170)
+
+
+@pytest.mark.parametrize("kl_weight", [1e38, 3e38])
+def test_losses_that_are_not_finite_stop_the_training_with_the_epoch_and_advice(few, kl_weight, tmp_path):
+    with pytest.raises(InputError, match=r"not finite in epoch \d .*smaller learning_rate or kl_weight"):
+        trained(few, kl_weight=kl_weight, epochs=3, history_file=tmp_path / "history.csv")
