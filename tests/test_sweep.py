@@ -134,13 +134,14 @@ def test_a_failing_run_does_not_stop_the_others(tmp_path):
         (["--workers", "0"], "--workers must be at least 1, not 0"),
         (["--sedes", "1"], "unrecognized arguments: --sedes 1 (--help lists the options)"),
         (["-p", "kl_weight", "3"], "-p kl_weight: use --kl-weights instead"),
+        (["-p", "data_dir", "x"], "-p data_dir: use the environment variable VAE_DATA_DIR instead"),
         (["-p", "learning_rate", "fast"], "-p learning_rate: 'fast' is not of type float"),
         (["-p", "learning_rate", "0"], "learning_rate must be greater than 0, not 0.0"),
         (["-p", "batch_size", "1.5"], "-p batch_size: '1.5' is not of type int"),
         (
             ["-p", "lerning_rate", "0.1"],
-            "-p lerning_rate: the notebook train_vae has no such parameter for a sweep; "
-            "it has batch_size, data_dir, hidden_units, learning_rate, threads",
+            "-p lerning_rate: the notebook train_vae has no such parameter; "
+            "for -p it has batch_size, hidden_units, learning_rate, threads",
         ),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
@@ -169,7 +170,9 @@ def test_mnist_without_data_and_network_stops_before_anything_is_written(tmp_pat
 
 
 def test_real_mnist_at_two_weights(mnist, tmp_path):
-    finished = run_sweep("--dataset", "mnist", "--kl-weights", 0, 1, "--epochs", 2, "--results", tmp_path)
+    arguments = ("--dataset", "mnist", "--kl-weights", 0, 1, "--epochs", 2, "--results", tmp_path)
+    relative = {"VAE_DATA_DIR": os.path.relpath(os.environ["VAE_DATA_DIR"])} if "VAE_DATA_DIR" in os.environ else {}
+    finished = run_sweep(*arguments, cwd=Path.cwd(), **relative)
     assert finished.returncode == 0, finished.stderr
     summary = pd.read_csv(tmp_path / "kl_sweep" / "mnist" / "summary.csv").set_index("kl_weight")
     assert summary["entropy_floor"].tolist() == pytest.approx([45.53, 45.53], abs=0.01)

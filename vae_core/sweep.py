@@ -25,7 +25,14 @@ from vae_core.notebooks import execute_notebook
 NOTEBOOKS = runs.PROJECT / "notebooks"
 KL_WEIGHTS = (0.0, 0.02, 0.1, 0.5, 1.0, 2.0, 10.0, 20.0)
 TYPES = {"float": float, "int": int, "str": str}
-OWN_OPTIONS = {"dataset": "--dataset", "kl_weight": "--kl-weights", "seed": "--seeds", "epochs": "--epochs"}
+INSTEAD = {
+    "dataset": "--dataset",
+    "kl_weight": "--kl-weights",
+    "seed": "--seeds",
+    "epochs": "--epochs",
+    "data_dir": "the environment variable VAE_DATA_DIR",
+    "run_dir": "--results",
+}
 LOOK_EVERY = 0.5  # seconds between two looks at the running notebooks' histories
 
 
@@ -84,6 +91,8 @@ def plan(options: argparse.Namespace) -> list[Run]:
         runs.check_parameters(parameters | {"kl_weight": kl_weight})
     for seed in options.seeds:
         runs.check_parameters(parameters | {"seed": seed})
+    if data_dir := os.environ.get("VAE_DATA_DIR"):
+        os.environ["VAE_DATA_DIR"] = str(Path(data_dir).resolve())  # the notebooks run in other folders
     dataset = load_dataset(options.dataset)
     if dataset.name != options.dataset:
         print(f"data set {options.dataset}: {dataset.description}", file=sys.stderr)
@@ -157,11 +166,11 @@ def _cores() -> int:
 
 def _extra_parameters(options: argparse.Namespace, defaults: Mapping[str, dict]) -> dict[str, str]:
     for name, _ in options.parameter:
-        if name in OWN_OPTIONS:
-            raise InputError(f"-p {name}: use {OWN_OPTIONS[name]} instead")
-        if name == "run_dir" or name not in defaults:
-            known = ", ".join(sorted(set(defaults) - set(OWN_OPTIONS) - {"run_dir"}))
-            raise InputError(f"-p {name}: the notebook train_vae has no such parameter for a sweep; it has {known}")
+        if name in INSTEAD:
+            raise InputError(f"-p {name}: use {INSTEAD[name]} instead")
+        if name not in defaults:
+            known = ", ".join(sorted(set(defaults) - set(INSTEAD)))
+            raise InputError(f"-p {name}: the notebook train_vae has no such parameter; for -p it has {known}")
     return dict(options.parameter)
 
 
