@@ -9,7 +9,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,7 +36,7 @@ INSTEAD = {
 LOOK_EVERY = 0.5  # seconds between two looks at the running notebooks' histories
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Run:
     """One planned run: the notebook's parameters, and the config.json that its folder will have."""
 
@@ -218,37 +218,32 @@ def _workspace(sweep_dir: Path) -> Path:
 def _run_all(missing: Sequence[Run], sweep_dir: Path, workspace: Path, workers: int) -> dict[str, str]:
     """Run them, `workers` at a time. Returns what went wrong, by the name of the run."""
     failures: dict[str, str] = {}
-    epochs = sum(run.config["epochs"] for run in missing)
+    waiting, running = list(missing), {}
     context = multiprocessing.get_context("spawn")  # a forked process would share the parent's threads and locks
     with (
         ProcessPoolExecutor(workers, mp_context=context) as executor,
-        tqdm(total=epochs, unit="epoch", dynamic_ncols=True, disable=None) as bar,
+        tqdm(total=sum(run.config["epochs"] for run in missing), unit="epoch", dynamic_ncols=True, disable=None) as bar,
     ):
-        futures = {executor.submit(_run, run, sweep_dir, workspace / run.name): run for run in missing}
-        pending = set(futures)
-        try:
-            while pending:
-                done, pending = wait(pending, timeout=LOOK_EVERY, return_when=FIRST_COMPLETED)
-                for future in done:
-                    name = futures[future].name
-                    if problem := _problem(future):
-                        failures[name] = problem
-                    bar.write(f"{name}: {problem or 'done'}", file=sys.stderr)
-                _show(bar, [futures[future] for future in pending], workspace, epochs)
-        except KeyboardInterrupt:
-            executor.shutdown(cancel_futures=True)
-            raise
+        while waiting or running:
+            while waiting and len(running) < workers:  # no more than can start: what is queued outlives a Ctrl-C
+                run = waiting.pop(0)
+                running[executor.submit(_run, run, sweep_dir, workspace / run.name)] = run
+            for future in wait(running, timeout=LOOK_EVERY, return_when=FIRST_COMPLETED).done:
+                name = running.pop(future).name
+                if problem := _problem(future):
+                    failures[name] = problem
+                bar.write(f"{name}: {problem or 'done'}", file=sys.stderr)
+            _show(bar, waiting, running.values(), workspace)
     return failures
 
 
-def _show(bar: tqdm, pending: Sequence[Run], workspace: Path, epochs: int) -> None:
+def _show(bar: tqdm, waiting: Iterable[Run], running: Iterable[Run], workspace: Path) -> None:
     """Set the bar to the epochs that finished runs and the histories of running ones have."""
-    trained = {run.name: _epochs_in(workspace / run.name / "history.csv") for run in pending}
-    left = sum(run.config["epochs"] - trained[run.name] for run in pending)
-    started = [run for run in pending if (workspace / run.name).exists()]
-    in_flight = [f"{run.name} {trained[run.name]}/{run.config['epochs']}" for run in started]
+    trained = {run: _epochs_in(workspace / run.name / "history.csv") for run in running}
+    left = sum(run.config["epochs"] for run in waiting) + sum(run.config["epochs"] - trained[run] for run in trained)
+    in_flight = [f"{run.name} {epochs}/{run.config['epochs']}" for run, epochs in trained.items()]
     bar.set_postfix_str(", ".join(in_flight), refresh=False)
-    bar.update(epochs - left - bar.n)
+    bar.update(bar.total - left - bar.n)
     bar.refresh()
 
 
