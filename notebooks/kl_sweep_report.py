@@ -43,16 +43,18 @@ tables.readable_table(losses)
 # Each answer is computed from the numbers above.
 
 # %%
-findings.findings(summary, losses)
+Markdown(findings.findings(summary, losses).to_markdown())
 
 # %% [markdown]
 # ## The exchange rate
 #
 # At a minimum of distortion + kl_weight * rate, one nat of rate more or less changes the distortion by kl_weight nats:
 # the weight is a price. Does the price that the models really pay between two neighbouring weights lie between the two?
+# (Where it does not, these models are not at the minimum of their objective, or the seeds differ by more than the
+# weights do.)
 
 # %%
-findings.exchange_rates(losses).round(3)
+Markdown(findings.exchange_rates(summary).to_markdown(disable_numparse=True))
 
 # %% [markdown]
 # ## Where the codes go

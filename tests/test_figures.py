@@ -35,9 +35,9 @@ def test_scatter_has_each_code_in_the_colour_of_its_class_and_equal_axes(rng):
     np.testing.assert_array_equal(points.get_offsets(), mean)
     expected = [to_rgb(figures.CLASS_COLORS[label]) for label in labels]
     np.testing.assert_allclose(points.get_facecolors()[:, :3], expected)
-    assert axes.get_xlim() == axes.get_ylim()
-    assert axes.get_xlim()[1] > np.abs(mean).max()
+    assert np.diff(axes.get_xlim()) == pytest.approx(np.diff(axes.get_ylim()))
     assert axes.get_aspect() == 1
+    assert np.all((mean > [axes.get_xlim()[0], axes.get_ylim()[0]]) & (mean < [axes.get_xlim()[1], axes.get_ylim()[1]]))
     assert sorted(patch.get_radius() for patch in axes.patches if isinstance(patch, Circle)) == [1, 2]
     legend = [text.get_text() for text in axes.get_legend().get_texts()]
     assert legend == [*NAMES, "prior, 1 sigma", "prior, 2 sigma"]
@@ -45,17 +45,20 @@ def test_scatter_has_each_code_in_the_colour_of_its_class_and_equal_axes(rng):
 
 @pytest.mark.parametrize("weights", [1, 4, 8, 9])
 def test_sheet_of_scatters_has_the_same_axes_in_all_panels_of_a_half(rng, weights):
-    codes = {
-        float(w): (rng.normal(scale=10 / (w + 1), size=(50, 2)), rng.integers(10, size=50)) for w in range(weights)
-    }
+    scales = 10 / np.arange(1, weights + 1)
+    codes = {scale: (rng.normal(scale=scale, size=(50, 2)), rng.integers(10, size=50)) for scale in scales}
     figure = figures.latent_scatters(codes, NAMES, "")
     panels = [axes for axes in figure.axes if axes.axison]
     assert len(panels) == 2 * weights
     upper, lower = panels[:weights], panels[weights:]
     assert len({axes.get_xlim() + axes.get_ylim() for axes in upper}) == 1
     assert {axes.get_xlim() + axes.get_ylim() for axes in lower} == {(-4, 4, -4, 4)}
-    assert upper[0].get_xlim()[1] > max(np.abs(mean).max() for mean, _ in codes.values())
-    outside = np.mean((np.abs(codes[0.0][0]) > 4).any(axis=1))
+    means = np.concatenate([mean for mean, _ in codes.values()])
+    assert upper[0].get_xlim()[0] < means[:, 0].min()
+    assert upper[0].get_xlim()[1] > means[:, 0].max()
+    assert upper[0].get_ylim()[0] < means[:, 1].min()
+    assert upper[0].get_ylim()[1] > means[:, 1].max()
+    outside = np.mean((np.abs(codes[10.0][0]) > 4).any(axis=1))
     assert f"{outside:.1%} of codes outside" in lower[0].get_title()
 
 

@@ -59,10 +59,20 @@ def test_findings_come_out_the_other_way_when_the_numbers_do():
 
 def test_exchange_rate_is_the_distortion_paid_per_nat_and_is_judged_by_the_weights():
     sweep = summary(rates=(30.0, 20.0, 19.0), distortions=(100.0, 105.0, 90.0), seeds=(0,))
-    table = findings.exchange_rates(tables.loss_table(sweep))
-    assert table["rate saved [nats]"].tolist() == [10, 1]
-    assert table["distortion paid per nat"].tolist() == [0.5, -15]
+    table = findings.exchange_rates(sweep)
+    assert table["rate saved [nats]"].tolist() == ["10.00", "1.00"]
+    assert table["distortion paid per nat"].tolist() == ["0.500", "-15.000"]
     assert table["between the two weights?"].tolist() == ["yes", "no"]
+
+
+def test_exchange_rate_outside_the_weights_by_less_than_the_seeds_differ_is_no_refutation():
+    sweep = summary(rates=(30.0, 20.0), distortions=(100.0, 112.0), seeds=(0, 1))
+    sweep.loc[(sweep["kl_weight"] == 1) & (sweep["seed"] == 1), "distortion"] += 8
+    table = findings.exchange_rates(sweep)
+    assert table["distortion paid per nat"].tolist() == ["1.650 ± 0.636"]
+    assert table["between the two weights?"].tolist() == ["no"]
+    sweep.loc[(sweep["kl_weight"] == 1) & (sweep["seed"] == 0), "distortion"] -= 6
+    assert findings.exchange_rates(sweep)["between the two weights?"].tolist() == ["within the spread"]
 
 
 def test_reproduction_gives_differences_in_published_spreads():

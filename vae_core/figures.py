@@ -1,6 +1,6 @@
 """Arrays to matplotlib figures. Nothing here trains, decodes or reads files."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import matplotlib
 import numpy as np
@@ -38,7 +38,7 @@ def prior_cloud(z: np.ndarray) -> Figure:
     figure, axes = _figure(7.2, 7.2)
     axes.scatter(z[:, 0], z[:, 1], s=5, color=CLASS_COLORS[3], linewidths=0)
     _prior_rings(axes)
-    _latent_axes(axes, limit=4.5)
+    _latent_axes(axes, (-4.5, 4.5, -4.5, 4.5))
     axes.set_title(f"{len(z):,} samples of the prior N(0, I): {shares}")
     axes.legend(handles=_ring_handles(), loc="upper right")
     return figure
@@ -100,7 +100,7 @@ def latent_scatter(mean: np.ndarray, labels: np.ndarray, class_names: tuple[str,
     figure, axes = _figure(9, 7.4)
     _scatter_classes(axes, mean, labels, size=np.clip(40_000 / len(mean), 4, 25))
     _prior_rings(axes)
-    _latent_axes(axes, limit=_covering_limit([mean]))
+    _latent_axes(axes, _covering_square([mean]))
     axes.set_title(title)
     handles = _class_handles(class_names) + _ring_handles()
     axes.legend(handles=handles, loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
@@ -130,17 +130,17 @@ def latent_scatters(
     """
     columns = 4
     rows = -(-len(codes) // columns)
-    wide, near = _covering_limit([mean for mean, _ in codes.values()]), 4.0
+    wide, near = _covering_square(mean for mean, _ in codes.values()), (-4.0, 4.0, -4.0, 4.0)
     figure, panels = _figure(14, 7.2 * rows + 1.4, rows=2 * rows, columns=columns)
-    for half, limit in ((panels[:rows], wide), (panels[rows:], near)):
+    for half, square in ((panels[:rows], wide), (panels[rows:], near)):
         for axes in half.flat[len(codes) :]:
             axes.axis("off")
         for axes, (kl_weight, (mean, labels)) in zip(half.flat, codes.items(), strict=False):
             _scatter_classes(axes, mean, labels, size=2)
             _prior_rings(axes)
-            _latent_axes(axes, limit)
-            outside = np.mean(np.abs(mean).max(axis=1) > limit)
-            axes.set_title(f"kl_weight {kl_weight:g}" + (f"\n{outside:.1%} of codes outside" if limit == near else ""))
+            _latent_axes(axes, square)
+            outside = np.mean(np.abs(mean).max(axis=1) > near[1])
+            axes.set_title(f"kl_weight {kl_weight:g}" + (f"\n{outside:.1%} of codes outside" if square == near else ""))
     handles = _class_handles(class_names) + _ring_handles()
     figure.legend(handles=handles, loc="outside lower center", ncols=6, fontsize=14)
     halves = "upper half: the same axes, covering every code; lower half: the same axes, fitting the prior"
@@ -176,6 +176,9 @@ def loss_curves(histories: Mapping[float, pd.DataFrame], title: str) -> Figure:
         _epoch_axis(axes, label)
     panels[1].set_yscale("symlog", linthresh=0.1)  # a collapsed rate is 0, an unweighted one goes into the hundreds
     panels[2].set_yscale("log")
+    for axes in panels[1:]:
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_formatter("{x:g}" if axes is panels[2] else "")
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside right center", title="kl_weight", frameon=False)
     figure.suptitle(title)
     return figure
@@ -214,13 +217,17 @@ def _class_handles(class_names: tuple[str, ...]) -> list[Line2D]:
     ]
 
 
-def _covering_limit(clouds) -> float:
-    """Half the side of a square around the origin that holds every point and the prior's rings."""
-    return max(2.5, *(1.05 * float(np.abs(cloud).max()) for cloud in clouds))
+def _covering_square(clouds: Iterable[np.ndarray]) -> tuple[float, float, float, float]:
+    """The least square (x from, x to, y from, y to) around all points and the prior's rings, with a margin."""
+    points = np.concatenate([*clouds, [[-2.2, -2.2], [2.2, 2.2]]])  # (N, 2)
+    middle, half = (points.min(axis=0) + points.max(axis=0)) / 2, 0.525 * np.ptp(points, axis=0).max()
+    return (middle[0] - half, middle[0] + half, middle[1] - half, middle[1] + half)
 
 
-def _latent_axes(axes: Axes, limit: float) -> None:
-    axes.set(xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal", xlabel="z[0]", ylabel="z[1]")
+def _latent_axes(axes: Axes, square: tuple[float, float, float, float]) -> None:
+    axes.axis(square)
+    axes.set(aspect="equal", xlabel="z[0]", ylabel="z[1]")
+    axes.locator_params(nbins=6)
 
 
 def _grid_ticks(axes: Axes, axis: np.ndarray, pixels: int) -> None:

@@ -1,8 +1,8 @@
 """What a sweep shows, computed from its tables: statements that come out otherwise if the numbers do."""
 
+from functools import partial
 from itertools import pairwise
 
-import numpy as np
 import pandas as pd
 
 from vae_core.tables import mean_and_spread
@@ -26,35 +26,53 @@ def findings(summary: pd.DataFrame, losses: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["question", "answer", "numbers (nats/image)"]).set_index("question")
 
 
-def exchange_rates(losses: pd.DataFrame) -> pd.DataFrame:
-    """Nats of distortion paid for each nat of rate saved, between neighbouring weights.
+def exchange_rates(summary: pd.DataFrame) -> pd.DataFrame:
+    """Nats of distortion paid for each nat of rate saved, between neighbouring weights, over the seeds.
 
     At a minimum of distortion + kl_weight * rate the price -d distortion / d rate equals kl_weight, so between two
     neighbours it should lie between their weights.
     """
-    rows = []
-    for (_, low), (_, high) in pairwise(losses.iterrows()):
-        saved = low["rate_mean"] - high["rate_mean"]
-        price = (high["distortion_mean"] - low["distortion_mean"]) / saved if saved else np.nan
-        between = low["kl_weight"] <= price <= high["kl_weight"]
-        rows.append((f"{low['kl_weight']:g} to {high['kl_weight']:g}", saved, price, "yes" if between else "no"))
-    columns = ["kl_weight", "rate saved [nats]", "distortion paid per nat", "between the two weights?"]
-    return pd.DataFrame(rows, columns=columns).set_index("kl_weight")
+    distortion, rate = (
+        summary.pivot(index="kl_weight", columns="seed", values=name) for name in ("distortion", "rate")
+    )
+    saved = -rate.diff().iloc[1:]  # (pairs of weights, seeds)
+    prices = distortion.diff().iloc[1:] / saved
+    pairs = list(pairwise(rate.index))
+    price, spread = prices.mean(axis=1), prices.std(axis=1)
+    table = {
+        "rate saved [nats]": [f"{nats:.2f}" for nats in saved.mean(axis=1)],
+        "distortion paid per nat": map(partial(mean_and_spread, decimals=3), price, spread),
+        "between the two weights?": map(_verdict, pairs, price, spread),
+    }
+    index = pd.Index([f"{low:g} to {high:g}" for low, high in pairs], name="kl_weight")
+    return pd.DataFrame(table, index=index)
+
+
+def _verdict(weights: tuple[float, float], price: float, spread: float) -> str:
+    low, high = weights
+    if low <= price <= high:
+        return "yes"
+    return "within the spread" if low - spread <= price <= high + spread else "no"
 
 
 def _best_bound(losses: pd.DataFrame) -> tuple[str, str, str]:
     ranked = losses.sort_values("negative_elbo_mean").head(3)
-    bounds = map(mean_and_spread, ranked["negative_elbo_mean"], ranked["negative_elbo_std"])
-    numbers = [f"{kl_weight:g}: {bound}" for kl_weight, bound in zip(ranked["kl_weight"], bounds, strict=True)]
-    return "Which weight gives the lowest negative ELBO?", f"{ranked['kl_weight'].iloc[0]:g}", "; ".join(numbers)
+    return (
+        "Which weight gives the lowest negative ELBO?",
+        f"{ranked['kl_weight'].iloc[0]:g}",
+        "; ".join(_per_weight(ranked, "negative_elbo")),
+    )
 
 
 def _monotone(losses: pd.DataFrame, name: str, verb: str, sign: int) -> tuple[str, str, str]:
-    values = losses[f"{name}_mean"].to_numpy()
-    steps = zip(pairwise(losses["kl_weight"]), np.diff(values) * sign > 0, strict=True)
-    broken = [f"{low:g} to {high:g}" for (low, high), as_expected in steps if not as_expected]
-    answer = f"not from {', '.join(broken)}" if broken else "yes, at every step"
-    return f"Does the {name} {verb} as the weight grows?", answer, f"{values[0]:.2f} to {values[-1]:.2f}"
+    mean = f"{name}_mean"
+    against = [
+        f"{low.kl_weight:g} to {high.kl_weight:g}"
+        for low, high in pairwise(losses.itertuples())
+        if sign * (getattr(high, mean) - getattr(low, mean)) <= 0
+    ]
+    answer = f"not from {', '.join(against)}" if against else "yes, at every step"
+    return f"Does the {name} {verb} as the weight grows?", answer, "; ".join(_per_weight(losses, name))
 
 
 def _collapsed(losses: pd.DataFrame, zero_information: float) -> tuple[str, str, str]:
@@ -73,3 +91,8 @@ def _bought(losses: pd.DataFrame, floor: float, zero_information: float) -> tupl
     share = (zero_information - best["distortion_mean"]) / (zero_information - floor)
     numbers = f"{zero_information:.2f} to {best['distortion_mean']:.2f}; perfect {floor:.2f}"
     return question, f"{share:.0%}, at {best['kl_weight']:g}", numbers
+
+
+def _per_weight(losses: pd.DataFrame, name: str) -> list[str]:
+    values = map(mean_and_spread, losses[f"{name}_mean"], losses[f"{name}_std"])
+    return [f"{kl_weight:g}: {value}" for kl_weight, value in zip(losses["kl_weight"], values, strict=True)]

@@ -90,6 +90,6 @@ def _apart(difference: float, spread: float) -> str:
     return f"{difference:+.2f} ({difference / spread:+.1f} spreads)" if spread > 0 else f"{difference:+.2f}"
 
 
-def mean_and_spread(mean: float, std: float) -> str:
-    """mean ± standard deviation to two decimals; the mean alone where there is no deviation."""
-    return f"{mean:.2f}" if np.isnan(std) else f"{mean:.2f} ± {std:.2f}"
+def mean_and_spread(mean: float, std: float, decimals: int = 2) -> str:
+    """mean ± standard deviation; the mean alone where there is no deviation."""
+    return f"{mean:.{decimals}f}" if np.isnan(std) else f"{mean:.{decimals}f} ± {std:.{decimals}f}"
