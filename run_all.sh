@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Set-up, then the sweep with its report, or the tests. `./run_all.sh --help` says more.
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")"
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+python=$root/.venv/bin/python
 
 usage() {
     cat <<'HELP'
@@ -23,48 +24,61 @@ HELP
 
 find_python() {
     local candidate
-    for candidate in ${PYTHON:-} python3 python3.13 python3.12 python3.11 python; do
+    for candidate in ${PYTHON:-python3 python3.13 python3.12 python3.11 python}; do
         if "$candidate" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; then
             echo "$candidate"
             return
         fi
     done
-    echo "run_all.sh: needs Python 3.11, 3.12 or 3.13 and found none: install one, or name it with PYTHON=/path/to/python3" >&2
+    echo "run_all.sh: needs Python 3.11, 3.12 or 3.13; ${PYTHON:-what is installed} is none: install one or name it" \
+        "with PYTHON=/path/to/python3" >&2
     exit 2
 }
 
-# .venv/installed holds the requirements that were installed last: the same text means that nothing is left to do.
+# What .venv was made from: the same text means that nothing is left to do. The place is in it since an environment
+# that was copied or moved along with the folder would go on using the old one.
+stamp() {
+    echo "$root"
+    cat "$root/requirements.txt"
+}
+
 set_up() {
-    if cmp --silent requirements.txt .venv/installed && [ -x .venv/bin/python ]; then
+    if [ -x "$python" ] && stamp | cmp --silent - "$root/.venv/installed"; then
         return
     fi
-    local python
-    python=$(find_python)
-    echo "Setting up .venv with $("$python" --version) (about 2 GB, a minute or two) ..." >&2
-    "$python" -m venv --clear .venv
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
-    cp requirements.txt .venv/installed
+    local base
+    base=$(find_python)
+    echo "Setting up .venv with $("$base" --version) (about 2 GB, a minute or two) ..." >&2
+    "$base" -m venv --clear "$root/.venv"
+    (cd "$root" && "$python" -m pip install --quiet --disable-pip-version-check -r requirements.txt)
+    stamp >"$root/.venv/installed"
 }
 
 case "${1:-}" in
 -h | --help)
     usage
-    if [ -x .venv/bin/python ]; then .venv/bin/python -m vae_core.sweep --help; fi
+    if [ -e "$root/.venv/installed" ]; then
+        "$python" -m vae_core.sweep --help
+    else
+        echo "Once .venv is set up, this text goes on with all options of the sweep."
+    fi
     ;;
 test)
     shift
     set_up
-    .venv/bin/ruff check .
-    .venv/bin/ruff format --check .
-    .venv/bin/python -m pytest "$@"
+    cd "$root"
+    "$python" -m ruff check .
+    "$python" -m ruff format --check .
+    "$python" -m pytest "$@"
     ;;
 publish)
     set_up
-    .venv/bin/python -m vae_core.notebooks notebooks/00_the_prior.ipynb results/published/lessons/00_the_prior.ipynb
-    .venv/bin/python -m vae_core.sweep --dataset mnist --seeds 0 1 2 --results results/published
+    cd "$root"
+    "$python" -m vae_core.notebooks notebooks/00_the_prior.ipynb results/published/lessons/00_the_prior.ipynb
+    "$python" -m vae_core.sweep --dataset mnist --seeds 0 1 2 --results results/published
     ;;
 *)
     set_up
-    .venv/bin/python -m vae_core.sweep "$@"
+    "$python" -m vae_core.sweep "$@"
     ;;
 esac

@@ -9,8 +9,8 @@
 # %% [markdown]
 # # The sweep: what the weight on the KL term does
 #
-# The same model, the same initial weights, the same batches, the same noise; only `kl_weight`, the factor on the KL
-# term, differs from run to run. This report reads a sweep's results and trains nothing.
+# The same model, and within a seed the same initial weights, the same batches and the same noise: only `kl_weight`,
+# the factor on the KL term, differs. This report reads a sweep's results and trains nothing.
 
 # %% tags=["parameters"]
 sweep_dir: str = ""  # folder of a sweep, such as results/kl_sweep/mnist; empty: the published MNIST sweep
@@ -32,7 +32,7 @@ Markdown(tables.caption(summary))
 # `negative_elbo` is distortion + rate for all of them, an upper bound on -log p(x), and so the one that can be
 # compared. `active_units` are the latent dimensions that carry information.
 #
-# Follow one column downwards: which differences are larger than the spread between seeds?
+# Follow one column downwards: which differences are larger than the spread between seeds, where several were run?
 
 # %%
 tables.readable_table(losses)
@@ -43,15 +43,15 @@ tables.readable_table(losses)
 # Each answer is computed from the numbers above.
 
 # %%
-Markdown(findings.findings(summary, losses).to_markdown())
+Markdown(findings.findings(summary).to_markdown())
 
 # %% [markdown]
 # ## The exchange rate
 #
 # At a minimum of distortion + kl_weight * rate, one nat of rate more or less changes the distortion by kl_weight nats:
 # the weight is a price. Does the price that the models really pay between two neighbouring weights lie between the two?
-# (Where it does not, these models are not at the minimum of their objective, or the seeds differ by more than the
-# weights do.)
+# (Where it does not: the models are not at the minimum of their objective, or they are for the training images but
+# not for these test images, or the seeds differ by more than the weights do.)
 
 # %%
 Markdown(findings.exchange_rates(summary).to_markdown(disable_numparse=True))

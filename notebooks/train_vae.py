@@ -36,7 +36,7 @@ run_dir: str = ""  # folder to write; empty: results/single_runs/<dataset>/kl_<k
 # %% [markdown]
 # ## The data
 #
-# Which images will the model see? The first of each kind in the validation set:
+# What kind of images will the model see? Ten of them, from the validation set:
 
 # %%
 import os
@@ -73,9 +73,9 @@ figures.training_curves(history, f"{data.name}, kl_weight {kl_weight:g}, seed {s
 # ## In numbers, on the test images
 #
 # `negative_elbo` is distortion + rate at weight 1, whatever weight was trained with: it can be compared across a sweep,
-# `objective` cannot. No distortion can be below `entropy_floor`; a code that says nothing about the image has rate 0
-# and a distortion of `zero_information_distortion`. How much of the way between the two does this code buy, and for
-# how many nats? Is every latent dimension used?
+# `objective` cannot. No distortion can be below `entropy_floor`. A collapsed code, which is the prior whatever the
+# image, has rate 0 and at best a distortion of `zero_information_distortion`. How much of the way between the two does
+# this code buy, and for how many nats? Is every latent dimension used?
 
 # %%
 measured = measures.evaluate(vae, data)

@@ -99,3 +99,4 @@ def test_axes_of_every_figure_are_labelled(rng):
     for figure in shown:
         for axes in figure.axes:
             assert not axes.axison or axes.get_xlabel()
+            assert not axes.axison or axes.get_ylabel() or axes in axes.get_shared_y_axes().get_siblings(figure.axes[0])

@@ -6,6 +6,7 @@ import re
 import shlex
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import jupytext
@@ -15,7 +16,7 @@ import papermill
 import pytest
 from jupytext.compare import compare_notebooks
 
-from vae_core import runs
+from vae_core import collector, runs
 from vae_core.notebooks import execute_notebook
 
 NOTEBOOKS = sorted((runs.PROJECT / "notebooks").glob("*.py"))
@@ -25,9 +26,12 @@ RUN_FILES = {
 }
 
 
+MACHINE_PATH = r"(?<![\w.])/(home|root|tmp|Users|work|var|private)/"
+
+
 def readme_command(start: str) -> list[str]:
     """The command in the README that begins so, as it would be typed."""
-    lines = (runs.PROJECT / "README.md").read_text().splitlines()
+    lines = map(str.strip, (runs.PROJECT / "README.md").read_text().splitlines())
     return shlex.split(next(line for line in lines if line.startswith(start)))
 
 
@@ -38,14 +42,20 @@ def streams(path: Path) -> list[str]:
 
 def assert_publishable(path: Path) -> None:
     """No path of this machine, no papermill metadata, no warning, no error; every code cell ran."""
-    text = path.read_text()
-    assert str(Path.home()) not in text
-    assert str(runs.PROJECT) not in text
     notebook = nbformat.read(path, nbformat.NO_CONVERT)
     assert "papermill" not in notebook.metadata
+    assert "formats" not in notebook.metadata.get("jupytext", {})
     for cell in notebook.cells:
+        assert not re.search(MACHINE_PATH, cell.source)
+        assert "papermill" not in cell.metadata
         if cell.cell_type == "code":
             assert cell.execution_count
+            texts = [output.get("text", "") for output in cell.outputs]
+            texts += [
+                text for output in cell.outputs for kind, text in output.get("data", {}).items() if "text/" in kind
+            ]
+            assert not re.search(MACHINE_PATH, " ".join(texts))
+            assert "" not in [output.data["text/plain"] for output in cell.outputs if "data" in output]
             kinds = [(output.output_type, output.get("name")) for output in cell.outputs]
             assert ("stream", "stderr") not in kinds
             assert ("error", None) not in kinds
@@ -88,6 +98,25 @@ def test_the_papermill_command_of_the_readme_trains_one_model(tmp_path):
     assert [line.split(":")[0] for line in streams(tmp_path / "out.ipynb")] == ["written"]
 
 
+def test_the_python_example_of_the_readme_runs():
+    paragraphs = (runs.PROJECT / "README.md").read_text().split("\n\n")
+    begin = next(i for i, text in enumerate(paragraphs) if text.startswith("    from vae_core.data import"))
+    example = textwrap.dedent("\n\n".join(paragraphs[begin : begin + 2]))
+    variables: dict = {}
+    exec(example, variables)
+    history = variables["vae"].history.history
+    assert len(history["val_objective"]) == 10
+    assert history["val_objective"][-1] < history["val_objective"][0]
+
+
+def test_dataset_auto_says_in_the_notebook_what_it_is(tmp_path):
+    notebook = runs.PROJECT / "notebooks" / "train_vae.ipynb"
+    parameters = {"dataset": "auto", "epochs": 1, "hidden_units": 8, "run_dir": "."}
+    execute_notebook(notebook, tmp_path / "out.ipynb", parameters, cwd=tmp_path)
+    name = runs.read_json(tmp_path / "config.json")["dataset"]
+    assert f"data set auto: this is {name}: " in streams(tmp_path / "out.ipynb")[0]
+
+
 def test_a_bad_parameter_stops_train_vae_with_one_line_before_anything_is_written(tmp_path):
     notebook = runs.PROJECT / "notebooks" / "train_vae.ipynb"
     parameters = {"kl_weight": -1.0, "dataset": "digits", "run_dir": str(tmp_path / "run")}
@@ -110,6 +139,15 @@ def test_the_prior_confirms_the_kl_by_sampling(tmp_path):
     assert len(rows) == 7
     for formula, estimate, error in rows:
         assert float(estimate) == pytest.approx(float(formula), abs=5 * float(error) + 1e-3)
+
+
+def test_the_committed_gallery_is_what_the_collector_writes():
+    finished = runs.read_runs(collector.PUBLISHED / "mnist")
+    page = (runs.RESULTS / "README.md").read_text()
+    assert page == collector.gallery_page(finished)
+    links = re.findall(r"\]\(([^)]+)\)", page)
+    assert len(links) > 4 * 24
+    assert all((runs.RESULTS / link).is_file() for link in links)
 
 
 def test_committed_notebooks_are_publishable():

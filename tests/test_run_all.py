@@ -54,7 +54,17 @@ def test_the_set_up_is_skipped_when_the_same_requirements_are_installed(copy):
     python.parent.mkdir(parents=True)
     python.write_text(f'#!/bin/sh\necho "ran: $@"\nexec {sys.executable} -c ""\n')
     python.chmod(0o755)
-    shutil.copy(copy / "requirements.txt", copy / ".venv" / "installed")
+    stamp = copy / ".venv" / "installed"
+    stamp.write_text(f"{copy}\n" + (copy / "requirements.txt").read_text())
     finished = run_all(copy, "--dataset", "digits")
     assert finished.stdout == "ran: -m vae_core.sweep --dataset digits\n"
     assert finished.stderr == ""
+    (copy / "requirements.txt").write_text("another==1.0\n")
+    again = run_all(copy, "--dataset", "digits", PATH=tools_without_python(copy), PYTHON="")
+    assert again.stderr.startswith("run_all.sh: needs Python")  # so it went on to set up anew
+
+
+def test_a_python_that_was_named_is_used_or_refused(copy):
+    finished = run_all(copy, PYTHON="/nowhere/python3")
+    assert finished.returncode == 2
+    assert "/nowhere/python3 is none" in finished.stderr

@@ -40,8 +40,13 @@ def finished(tmp_path):
         (1e20, 0, "kl_100000000000000000000.00_seed0"),
     ],
 )
-def test_run_names_sort_by_weight_and_lose_no_digit(kl_weight, seed, name):
+def test_run_names_lose_no_digit(kl_weight, seed, name):
     assert runs.run_name(kl_weight, seed) == name
+
+
+def test_run_names_sort_by_weight():
+    names = [runs.run_name(kl_weight, 0) for kl_weight in (0, 1e-7, 0.02, 0.1, 0.392, 0.5, 1, 2, 9.5, 10, 20, 99)]
+    assert names == sorted(names)
 
 
 @pytest.mark.parametrize(
@@ -52,6 +57,9 @@ def test_run_names_sort_by_weight_and_lose_no_digit(kl_weight, seed, name):
         ("kl_weight", float("inf"), "finite number"),
         ("kl_weight", None, "finite number"),
         ("kl_weight", True, "finite number"),
+        ("kl_weight", "half", "finite number"),
+        ("learning_rate", "1e-3", "finite number"),
+        ("epochs", 2.0, "whole number"),
         ("epochs", 0, "at least 1"),
         ("epochs", 2.5, "whole number"),
         ("batch_size", 0, "at least 1"),
@@ -64,16 +72,18 @@ def test_run_names_sort_by_weight_and_lose_no_digit(kl_weight, seed, name):
 )
 def test_numbers_that_no_run_can_use_are_named(name, value, message):
     with pytest.raises(InputError, match=f"{name} must be .*{message}"):
-        runs.check_parameters(PARAMETERS | {name: value})
+        runs.check_parameters({name: value})
 
 
 def test_numbers_that_a_run_can_use_pass():
-    runs.check_parameters(PARAMETERS | {"kl_weight": 0, "epochs": 40.0, "seed": 2**32 - 1})
+    numbers = {name: value for name, value in PARAMETERS.items() if name != "dataset"}
+    runs.check_parameters(numbers | {"kl_weight": 0, "seed": 2**32 - 1})
 
 
 def test_config_does_not_depend_on_how_numbers_were_typed():
-    typed = runs.run_config(PARAMETERS | {"kl_weight": 5, "epochs": 2.0}, "abc")
-    assert json.dumps(typed) == json.dumps(runs.run_config(PARAMETERS | {"kl_weight": 5.0}, "abc"))
+    for one, other in ((5, 5.0), (0.0, -0.0), (0, 0.0)):
+        configs = [runs.run_config(PARAMETERS | {"kl_weight": kl_weight}, "abc") for kl_weight in (one, other)]
+        assert json.dumps(configs[0]) == json.dumps(configs[1])
 
 
 def test_finished_run_is_done_and_its_record_has_the_hashes(finished):
@@ -92,6 +102,9 @@ def test_a_run_without_record_or_with_an_altered_or_lost_file_is_not_done(finish
     assert not runs.is_done(finished)
     (finished / "history.csv").write_text("epoch\n1\n")
     assert runs.is_done(finished)
+    for half in ("", "{", "{}"):
+        (finished / "record.json").write_text(half)
+        assert not runs.is_done(finished)
     (finished / "record.json").unlink()
     assert not runs.is_done(finished)
 
@@ -115,7 +128,7 @@ def test_starting_a_run_again_makes_it_not_done(finished):
 
 def test_single_runs_with_different_settings_never_meet(tmp_path, monkeypatch):
     monkeypatch.setattr(runs, "RESULTS", tmp_path)
-    folders = {runs.start_run(PARAMETERS | {"epochs": epochs}, "abc") for epochs in (1, 2, 2.0, 3)}
+    folders = {runs.start_run(PARAMETERS | {"epochs": epochs}, "abc") for epochs in (1, 2, 2, 3)}
     assert len(folders) == 3
     assert all(folder.parent == tmp_path / "single_runs" / "digits" for folder in folders)
 

@@ -2,17 +2,21 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import nbformat
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 
 from tests.test_notebooks import RUN_FILES, assert_publishable
 from vae_core import data, runs, sweep
+from vae_core.notebooks import execute_notebook
 
 SHEETS = ("latent_scatters.png", "decoder_manifolds.png", "loss_curves.png")
 
@@ -120,6 +124,98 @@ def test_a_failing_run_does_not_stop_the_others(tmp_path):
     assert "InputError" in (folder / "failed" / name / "run.ipynb").read_text()
     assert pd.read_csv(folder / "summary.csv")["kl_weight"].tolist() == [1]
     assert [path.name for path in folder.iterdir() if path.name.startswith(".")] == []
+
+
+def test_rerun_replaces_runs_and_never_tabulates_old_beside_new(tmp_path):
+    """The weight that fails at its second run is not lost, but it is not among the new results either."""
+    fine, overflowing = runs.run_name(1, 0), runs.run_name(1e36, 0)
+    arguments = ("--dataset", "digits", "--kl-weights", 1, 1e36, "--results", tmp_path, "-p", "hidden_units", 16)
+    folder = tmp_path / "kl_sweep" / "digits"
+    assert run_sweep(*arguments, "--epochs", 1, "-p", "learning_rate", 1e-6).returncode == 0
+    second = run_sweep(*arguments, "--epochs", 2, "-p", "learning_rate", 1e6, "--rerun")
+    assert second.returncode == 1
+    assert f"{overflowing} failed" in " ".join(second.stdout.split())
+    assert runs.is_done(folder / "replaced" / overflowing)
+    assert set(pd.read_csv(folder / "summary.csv")["epochs"]) <= {2}
+    third = run_sweep(*arguments, "--epochs", 1, "-p", "learning_rate", 1e-6, "--rerun")
+    assert third.returncode == 0, third.stdout
+    assert runs.is_done(folder / fine)
+    assert list((folder / "failed").iterdir()) == []
+    assert list((folder / "replaced").iterdir()) == []
+
+
+def test_a_run_repeats_to_the_last_digit_in_another_kernel(digits_sweep, tmp_path):
+    folder, _, _ = digits_sweep
+    done = folder / "kl_01.00_seed1"
+    config = runs.read_json(done / "config.json")
+    parameters = {name: value for name, value in config.items() if name != "data_checksum"}
+    notebook = runs.PROJECT / "notebooks" / "train_vae.ipynb"
+    execute_notebook(notebook, tmp_path / "out.ipynb", parameters | {"run_dir": "."}, cwd=tmp_path)
+    for name in ("config.json", "history.csv", "measures.json", "latent_scatter.png", "decoder_manifold.png"):
+        assert (tmp_path / name).read_bytes() == (done / name).read_bytes(), name
+    again, before = (np.load(path / "latent.npz") for path in (tmp_path, done))
+    assert np.array_equal(again["mean"], before["mean"])
+
+
+@pytest.fixture
+def long_sweep(tmp_path):
+    """A sweep of two runs that would take minutes, both already training; and its results folder."""
+    command = [sys.executable, "-m", "vae_core.sweep", "--dataset", "digits", "--kl-weights", "0", "1"]
+    command += ["--epochs", "100000", "--workers", "2", "--results", str(tmp_path)]
+    process = subprocess.Popen(
+        command, cwd=runs.PROJECT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    while len(list(tmp_path.rglob(".running-*/*/history.csv"))) < 2:
+        assert process.poll() is None
+        time.sleep(0.1)
+    yield process, tmp_path / "kl_sweep" / "digits"
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def kernels_of(process: subprocess.Popen) -> list[psutil.Process]:
+    below = psutil.Process(process.pid).children(recursive=True)
+    return [child for child in below if "ipykernel_launcher" in " ".join(child.cmdline())]
+
+
+def test_ctrl_c_stops_the_kernels_and_says_how_to_go_on(long_sweep):
+    process, folder = long_sweep
+    kernels = kernels_of(process)
+    assert len(kernels) == 2
+    os.killpg(process.pid, signal.SIGINT)  # what a terminal sends: the kernels have sessions of their own
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert said.strip().splitlines()[-1].startswith("sweep: interrupted; finished runs are kept")
+    psutil.wait_procs(kernels, timeout=30)
+    assert not any(kernel.is_running() for kernel in kernels)
+    assert list(folder.iterdir()) == []
+
+
+def test_the_death_of_a_worker_is_told_and_the_other_run_goes_on(long_sweep):
+    process, folder = long_sweep
+    kernels = kernels_of(process)
+    doomed = next(kernel for kernel in kernels if Path(kernel.cwd()).name == "kl_00.00_seed0")
+    other = next(kernel for kernel in kernels if kernel != doomed)
+    doomed.parent().kill()
+    psutil.wait_procs([doomed], timeout=30)
+    assert not doomed.is_running()
+    assert other.is_running()
+    other.send_signal(signal.SIGKILL)
+    closing, said = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "kl_00.00_seed0: its process was killed" in said
+    assert "kl_01.00_seed0: Kernel died" in said
+    assert len((folder / "failed" / "kl_00.00_seed0" / "history.csv").read_text().splitlines()) > 1
+    assert closing.count("failed:") == 2
+
+
+def test_auto_is_settled_before_the_runs_start(tmp_path, monkeypatch, capsys):
+    monkeypatch.delenv("VAE_DATA_DIR", raising=False)
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    monkeypatch.setattr(data, "MIRRORS", {"mnist": ("http://127.0.0.1:9/",)})
+    planned = sweep.plan(sweep._parser().parse_args(["--kl-weights", "1"]))
+    assert [run.parameters["dataset"] for run in planned] == ["digits"]
+    assert "not MNIST" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

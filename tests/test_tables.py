@@ -19,7 +19,7 @@ def summary(rates, distortions, seeds=(0, 1), spread=1.0, **settings):
 
 
 def answers(table):
-    return findings.findings(table, tables.loss_table(table))["answer"].tolist()
+    return findings.findings(table)["answer"].tolist()
 
 
 USUAL = summary(rates=(100.0, 6.0, 0.01), distortions=(140.0, 150.0, 205.0))
@@ -57,6 +57,26 @@ def test_findings_come_out_the_other_way_when_the_numbers_do():
     assert answers(reversed_sweep) == ["10", "not from 0 to 1", "not from 0 to 1, 1 to 10", "0", "90%, at 10"]
 
 
+def test_findings_tell_what_the_spread_between_seeds_allows():
+    close = summary(rates=(20.0, 6.0, 5.0), distortions=(140.0, 150.0, 149.5))
+    assert answers(close)[0] == "10"
+    assert answers(close)[2] == "not from 1 to 10 (within the spread)"
+    closer = summary(rates=(20.0, 6.0, 5.9), distortions=(140.0, 150.0, 150.0))
+    assert answers(closer)[0] == "10; within the spread also 1"
+    assert answers(closer[closer["seed"] == 0])[0] == "10"  # one seed has no spread
+
+
+def test_findings_of_one_weight_claim_no_trend():
+    only = USUAL[USUAL["kl_weight"] == 1]
+    assert answers(only) == ["1", "there is only one weight", "there is only one weight", "none", "34%, at 1"]
+    assert findings.exchange_rates(only).empty
+
+
+def test_exchange_rate_of_weights_without_a_common_seed_is_unknown():
+    uneven = USUAL[(USUAL["kl_weight"] == 0) ^ (USUAL["seed"] == 0)]
+    assert findings.exchange_rates(uneven)["between the two weights?"].tolist()[0] == "unknown"
+
+
 def test_exchange_rate_is_the_distortion_paid_per_nat_and_is_judged_by_the_weights():
     sweep = summary(rates=(30.0, 20.0, 19.0), distortions=(100.0, 105.0, 90.0), seeds=(0,))
     table = findings.exchange_rates(sweep)
@@ -85,6 +105,7 @@ def test_reproduction_gives_differences_in_published_spreads():
 
 
 def test_reproduction_names_settings_that_differ_and_survives_nothing_in_common():
-    page = tables.reproduction_page(USUAL.assign(epochs=5), USUAL)
+    page = tables.reproduction_page(USUAL[USUAL["kl_weight"] < 10].assign(epochs=5), USUAL)
     assert "epochs 5 (published: 40)" in page
+    assert "only one of the two has: 10." in page
     assert "no weight in common" in tables.reproduction_page(USUAL.assign(kl_weight=7.0), USUAL)

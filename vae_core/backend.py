@@ -10,6 +10,7 @@ import os
 from contextlib import contextmanager
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")  # whatever keras.json in the home folder says
 
 
 @contextmanager

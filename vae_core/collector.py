@@ -1,6 +1,5 @@
 """From finished run folders to what people read: tables, sheets of figures, the gallery page. Trains nothing."""
 
-import os
 import sys
 from pathlib import Path
 
@@ -24,9 +23,8 @@ def collect(sweep_dir: Path) -> None:
     runs.replace_file(sweep_dir / "loss_table.csv", loss_table(summary).to_csv(index=False))
     runs.replace_file(sweep_dir / "loss_table.md", loss_table_page(summary))
     _draw_sheets(sweep_dir, finished)
-    results = sweep_dir.resolve().parents[1]
-    if results.name == "published":
-        runs.replace_file(results.parent / "README.md", gallery_page(sweep_dir.resolve(), results.parent))
+    if sweep_dir.resolve() == PUBLISHED / "mnist":
+        runs.replace_file(runs.RESULTS / "README.md", gallery_page(finished))
 
 
 def sweep_folder(sweep_dir: str | Path = "") -> Path:
@@ -53,19 +51,17 @@ def reproduction_check(sweep_dir: Path) -> str:
     return reproduction_page(summary, read_summary(published))
 
 
-def gallery_page(sweep_dir: Path, results: Path) -> str:
-    """The page that GitHub shows for results/: the table, the sheets, and every executed notebook."""
-    finished = runs.read_runs(sweep_dir)
-    summary = summary_table(finished)
-    here = Path(os.path.relpath(sweep_dir, results)).as_posix()
-    lessons = sorted((results / "published" / "lessons").glob("*.ipynb"))
+def gallery_page(finished: pd.DataFrame) -> str:
+    """The page that GitHub shows for results/: the published MNIST table, its sheets, and every executed notebook."""
+    here = "published/kl_sweep/mnist"
+    lessons = sorted((runs.RESULTS / "published" / "lessons").glob("*.ipynb"))
     return "\n".join(
         [
             "# What the weight on the KL term does",
             "",
             f"The authors' sweep, run by the code of this repository. Start with the [report]({here}/report.ipynb).",
             "",
-            loss_table_page(summary),
+            loss_table_page(summary_table(finished)),
             *(f"![{name}]({here}/{name}.png)\n" for name in SHEETS),
             "## Every run",
             "",
@@ -101,21 +97,15 @@ def _draw_sheets(sweep_dir: Path, finished: pd.DataFrame) -> None:
     title = f"{dataset}, seed {', '.join(map(str, seeds))}"
     histories = {kl_weight: runs.read_history(folder) for kl_weight, folder in shown["folder"].items()}
     curves = figures.loss_curves(histories, f"Losses on the validation images: {title}")
-    _save_sheet(sweep_dir / "loss_curves.png", curves)
+    runs.save_figure(sweep_dir / "loss_curves.png", curves)
     if not all((folder / "latent.npz").exists() for folder in shown["folder"]):
         print("the sheets of scatters and manifolds are not redrawn: not every run has its latent.npz", file=sys.stderr)
         return
     latents = {kl_weight: np.load(folder / "latent.npz") for kl_weight, folder in shown["folder"].items()}
     codes = {kl_weight: (latent["mean"], latent["labels"]) for kl_weight, latent in latents.items()}
     scatters = figures.latent_scatters(codes, CLASS_NAMES[dataset], f"Codes of the test images: {title}")
-    _save_sheet(sweep_dir / "latent_scatters.png", scatters)
+    runs.save_figure(sweep_dir / "latent_scatters.png", scatters)
     grids = {kl_weight: latent["manifold"] / np.float32(255) for kl_weight, latent in latents.items()}
     axis = next(iter(latents.values()))["axis"]
     manifolds = figures.decoder_manifolds(grids, axis, f"Decoded grids on [-3, 3], every second cell: {title}")
-    _save_sheet(sweep_dir / "decoder_manifolds.png", manifolds)
-
-
-def _save_sheet(path: Path, figure) -> None:
-    partial = path.with_name(f".{path.name}.partial")
-    runs.save_figure(partial, figure)
-    partial.replace(path)
+    runs.save_figure(sweep_dir / "decoder_manifolds.png", manifolds)

@@ -93,14 +93,19 @@ def load_dataset(name: str = "auto", data_dir: str | Path | None = None) -> Data
     `data_dir` (default: the environment variable VAE_DATA_DIR) is searched first; it holds one folder per data set,
     each with the four IDX files, gzip-compressed or raw. After it come the cache and the official mirrors.
 
+    `auto` prints which one it is, and why.
+
     Raises InputError for an unknown name, a `data_dir` that is not there, or a file that is not the official one,
     and DataNotAvailable where the data is neither at hand nor can be downloaded.
     """
     if name == "auto":
         try:
-            return load_dataset("mnist", data_dir)
-        except DataNotAvailable:
-            return load_dataset("digits")
+            dataset = load_dataset("mnist", data_dir)
+        except DataNotAvailable as error:
+            dataset = load_dataset("digits")
+            print(f"data set auto: {error}")
+        print(f"data set auto: this is {dataset.name}: {dataset.description}")
+        return dataset
     if name == "digits":
         return _digits()
     if name not in SHA256:
@@ -183,20 +188,22 @@ def _download(name: str, file_name: str) -> bytes:
     import vae_core.backend  # noqa: F401, I001
     from keras.utils import get_file  # only a download needs Keras, whose import takes seconds
 
+    cached = cache_dir() / name / f"{file_name}.gz"
     try:
-        (cache_dir() / name).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"the cache {cache_dir()} cannot be written ({error.strerror}): set KERAS_HOME") from error
-    for mirror in MIRRORS[name]:
+        cached.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=cache_dir(), prefix=".download-") as folder:
-            try:
-                with _patience(DOWNLOAD_TIMEOUT), redirect_stdout(terminal()):
-                    path = Path(get_file(f"{file_name}.gz", mirror + f"{file_name}.gz", cache_dir=folder))
-                content = _checked(name, file_name, path)
-            except Exception:  # get_file raises bare Exceptions; whatever is wrong with one mirror, the next may serve
-                continue
-            path.replace(cache_dir() / name / path.name)
-            return content
+            for mirror in MIRRORS[name]:
+                try:
+                    with _patience(DOWNLOAD_TIMEOUT), redirect_stdout(terminal()):
+                        path = get_file(cached.name, mirror + cached.name, cache_dir=folder, force_download=True)
+                    content = _checked(name, file_name, Path(path))
+                except Exception:  # get_file raises bare ones; whatever is wrong with one mirror, the next may serve
+                    continue
+                Path(path).replace(cached)
+                return content
+    except OSError as error:
+        reason = f"the cache {cache_dir()} cannot be written ({error.strerror})"
+        raise DataNotAvailable(f"{name} is not on this machine and {reason}: set KERAS_HOME") from error
     raise DataNotAvailable(
         f"{name} is not on this machine and could not be downloaded: connect to a network, or put its four official "
         f"IDX files into a folder {name}/ and set VAE_DATA_DIR to the folder above it, or use the data set digits, "

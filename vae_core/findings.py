@@ -3,19 +3,17 @@
 from functools import partial
 from itertools import pairwise
 
+import numpy as np
 import pandas as pd
 
-from vae_core.tables import mean_and_spread
+from vae_core.tables import loss_table, mean_and_spread
 
 COLLAPSED_RATE = 0.1  # nats per image; one bit is 0.69
 
 
-def findings(summary: pd.DataFrame, losses: pd.DataFrame) -> pd.DataFrame:
-    """Questions about the sweep with their answers and the numbers behind them.
-
-    summary: one row per run, losses: one row per kl_weight, as the collector makes them
-    """
-    first = summary.iloc[0]
+def findings(summary: pd.DataFrame) -> pd.DataFrame:
+    """Questions about the sweep with their answers and the numbers behind them; summary: one row per run."""
+    losses, first = loss_table(summary), summary.iloc[0]
     rows = [
         _best_bound(losses),
         _monotone(losses, "rate", "fall", -1),
@@ -27,18 +25,18 @@ def findings(summary: pd.DataFrame, losses: pd.DataFrame) -> pd.DataFrame:
 
 
 def exchange_rates(summary: pd.DataFrame) -> pd.DataFrame:
-    """Nats of distortion paid for each nat of rate saved, between neighbouring weights, over the seeds.
+    """Nats of distortion paid for each nat of rate saved, between neighbouring weights.
 
     At a minimum of distortion + kl_weight * rate the price -d distortion / d rate equals kl_weight, so between two
-    neighbours it should lie between their weights.
+    neighbours it should lie between their weights. The price is the ratio of the mean differences over the seeds that
+    both weights have; its spread is the standard deviation of (difference of distortion - price * rate saved) over
+    these seeds, per nat saved.
     """
-    distortion, rate = (
-        summary.pivot(index="kl_weight", columns="seed", values=name) for name in ("distortion", "rate")
-    )
-    saved = -rate.diff().iloc[1:]  # (pairs of weights, seeds)
-    prices = distortion.diff().iloc[1:] / saved
-    pairs = list(pairwise(rate.index))
-    price, spread = prices.mean(axis=1), prices.std(axis=1)
+    by_seed = summary.pivot(index="kl_weight", columns="seed", values=["distortion", "rate"])
+    paid, saved = by_seed["distortion"].diff().iloc[1:], -by_seed["rate"].diff().iloc[1:]  # (pairs of weights, seeds)
+    price = paid.mean(axis=1) / saved.mean(axis=1)
+    spread = paid.sub(saved.mul(price, axis=0)).std(axis=1) / saved.mean(axis=1).abs()
+    pairs = list(pairwise(by_seed.index))
     table = {
         "rate saved [nats]": [f"{nats:.2f}" for nats in saved.mean(axis=1)],
         "distortion paid per nat": map(partial(mean_and_spread, decimals=3), price, spread),
@@ -50,6 +48,8 @@ def exchange_rates(summary: pd.DataFrame) -> pd.DataFrame:
 
 def _verdict(weights: tuple[float, float], price: float, spread: float) -> str:
     low, high = weights
+    if not np.isfinite(price):
+        return "unknown"
     if low <= price <= high:
         return "yes"
     return "within the spread" if low - spread <= price <= high + spread else "no"
@@ -57,22 +57,27 @@ def _verdict(weights: tuple[float, float], price: float, spread: float) -> str:
 
 def _best_bound(losses: pd.DataFrame) -> tuple[str, str, str]:
     ranked = losses.sort_values("negative_elbo_mean").head(3)
-    return (
-        "Which weight gives the lowest negative ELBO?",
-        f"{ranked['kl_weight'].iloc[0]:g}",
-        "; ".join(_per_weight(ranked, "negative_elbo")),
-    )
+    best, *others = ranked.itertuples()
+    equals = [f"{other.kl_weight:g}" for other in others if _within_spread(best, other, "negative_elbo")]
+    answer = f"{best.kl_weight:g}" + (f"; within the spread also {', '.join(equals)}" if equals else "")
+    return "Which weight gives the lowest negative ELBO?", answer, "; ".join(_per_weight(ranked, "negative_elbo"))
 
 
 def _monotone(losses: pd.DataFrame, name: str, verb: str, sign: int) -> tuple[str, str, str]:
-    mean = f"{name}_mean"
     against = [
-        f"{low.kl_weight:g} to {high.kl_weight:g}"
+        f"{low.kl_weight:g} to {high.kl_weight:g}" + (" (within the spread)" if _within_spread(low, high, name) else "")
         for low, high in pairwise(losses.itertuples())
-        if sign * (getattr(high, mean) - getattr(low, mean)) <= 0
+        if sign * (getattr(high, f"{name}_mean") - getattr(low, f"{name}_mean")) <= 0
     ]
     answer = f"not from {', '.join(against)}" if against else "yes, at every step"
+    answer = answer if len(losses) > 1 else "there is only one weight"
     return f"Does the {name} {verb} as the weight grows?", answer, "; ".join(_per_weight(losses, name))
+
+
+def _within_spread(one, other, name: str) -> bool:
+    """Whether two weights differ by less than their standard deviations over seeds together; never with one seed."""
+    difference = getattr(one, f"{name}_mean") - getattr(other, f"{name}_mean")
+    return abs(difference) < np.hypot(getattr(one, f"{name}_std"), getattr(other, f"{name}_std"))
 
 
 def _collapsed(losses: pd.DataFrame, zero_information: float) -> tuple[str, str, str]:

@@ -6,7 +6,7 @@ python -m vae_core.notebooks notebooks/00_the_prior.ipynb results/published/less
 import argparse
 import os
 from collections.abc import Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import nbformat
@@ -30,7 +30,8 @@ def execute_notebook(notebook: Path, output: Path, parameters: Mapping[str, obje
                 progress_bar=False,
             )
         finally:
-            _tidy(output)
+            with suppress(nbformat.reader.NotJSONError):  # half a notebook, after an error that says more
+                _tidy(output)
     log.unlink()
 
 
@@ -48,7 +49,7 @@ def _stderr_in(log: Path):
 
 
 def _tidy(path: Path) -> None:
-    """Take papermill's metadata, paths of this machine and times, out of an executed notebook."""
+    """Take out papermill's metadata, which are paths of this machine and times, and what closed progress bars left."""
     if not path.exists():
         return
     notebook = nbformat.read(path, nbformat.NO_CONVERT)
@@ -56,6 +57,8 @@ def _tidy(path: Path) -> None:
     for cell in notebook.cells:
         for name in ("papermill", "execution"):
             cell.metadata.pop(name, None)
+        if cell.cell_type == "code":
+            cell.outputs = [output for output in cell.outputs if output.get("data") != {"text/plain": ""}]
     nbformat.write(notebook, path)
 
 

@@ -37,14 +37,12 @@ LARGEST = {"seed": 2**32 - 1}  # what NumPy and Keras take
 WHOLE = ("epochs", "batch_size", "hidden_units", "seed", "threads", "samples")
 
 
-def check_parameters(parameters: Mapping[str, object]) -> None:
+def check_parameters(numbers: Mapping[str, object]) -> None:
     """Raise InputError for the first number that no run can use: not finite, not whole, too small or too large."""
-    for name, value in parameters.items():
-        if isinstance(value, str):
-            continue
+    for name, value in numbers.items():
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
             raise InputError(f"{name} must be a finite number, not {value!r}")
-        if name in WHOLE and value != int(value):
+        if name in WHOLE and not isinstance(value, int):
             raise InputError(f"{name} must be a whole number, not {value!r}")
         if value < SMALLEST.get(name, -math.inf):
             raise InputError(f"{name} must be at least {SMALLEST[name]}, not {value!r}")
@@ -55,7 +53,7 @@ def check_parameters(parameters: Mapping[str, object]) -> None:
 
 
 def run_name(kl_weight: float, seed: int) -> str:
-    """The folder's name, two digits before the point so that names sort by weight: kl_00.50_seed0."""
+    """The folder's name, two digits before the point so that names of weights below 100 sort: kl_00.50_seed0."""
     whole, _, decimals = np.format_float_positional(kl_weight, trim="-").partition(".")
     return f"kl_{whole:0>2}.{decimals:0<2}_seed{seed}"
 
@@ -84,9 +82,8 @@ def start_run(parameters: Mapping[str, object], data_checksum: str, run_dir: str
 
 
 def run_config(parameters: Mapping[str, object], data_checksum: str) -> dict[str, object]:
-    """What decides the numbers of a run, numbers as floats and integers whichever way they were typed."""
-    typed = {name: int(value) if name in WHOLE else value for name, value in parameters.items()}
-    return typed | {"kl_weight": float(typed["kl_weight"]), "data_checksum": data_checksum}
+    """What decides the numbers of a run; the weights 5 and 5.0, 0.0 and -0.0 are the same."""
+    return {**parameters, "kl_weight": abs(float(parameters["kl_weight"])), "data_checksum": data_checksum}
 
 
 def save_figure(path: Path, figure, colors: int = 256) -> display.Image:
@@ -94,8 +91,10 @@ def save_figure(path: Path, figure, colors: int = 256) -> display.Image:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
     picture = Image.open(buffer).convert("RGB")
-    picture.quantize(colors, dither=Image.Dither.NONE).save(path, format="PNG", optimize=True)
-    return display.Image(data=path.read_bytes(), format="png")
+    small = io.BytesIO()
+    picture.quantize(colors, dither=Image.Dither.NONE).save(small, format="PNG", optimize=True)
+    replace_file(path, small.getvalue())
+    return display.Image(data=small.getvalue(), format="png")
 
 
 def save_latent(folder: Path, manifold: np.ndarray, manifold_quantiles: np.ndarray, **arrays: np.ndarray) -> None:
@@ -107,16 +106,18 @@ def save_latent(folder: Path, manifold: np.ndarray, manifold_quantiles: np.ndarr
 
 def write_json(path: Path, content: Mapping[str, object]) -> None:
     """Write valid JSON; NaN and infinity, which are not, raise ValueError."""
-    path.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
+    replace_file(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
 
 
 def finish_run(folder: Path, seconds: list[float]) -> None:
-    """Write record.json: the hashes of all other files, and what the numbers do not depend on.
+    """Write record.json: the hashes of the other files, and what the numbers do not depend on.
+
+    A notebook in the folder is the one that calls this, not yet whole: `update_record` adds it.
 
     seconds: what each epoch took; the first includes the compilation
     """
     record = {
-        "files": file_hashes(folder),
+        "files": {name: digest for name, digest in file_hashes(folder).items() if not name.endswith(".ipynb")},
         "seconds_per_epoch": round(float(np.median(seconds)), 3),
         "training_seconds": round(sum(seconds), 3),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -141,9 +142,10 @@ def file_hashes(folder: Path) -> dict[str, str]:
 
 def is_done(folder: Path) -> bool:
     """Whether record.json is there and the hashes in it hold; files that are never committed may be absent."""
-    if not (folder / RECORD).is_file():
+    try:
+        recorded, found = read_json(folder / RECORD)["files"], file_hashes(folder)
+    except (OSError, ValueError, KeyError):  # no record, or not a whole one
         return False
-    recorded, found = read_json(folder / RECORD)["files"], file_hashes(folder)
     return all(
         found.get(name) == digest or (name in NOT_COMMITTED and name not in found) for name, digest in recorded.items()
     )

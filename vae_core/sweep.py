@@ -11,6 +11,7 @@ import sys
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,6 +70,7 @@ def sweep(options: argparse.Namespace) -> int:
     workspace = _workspace(sweep_dir)
     try:
         print(f"{len(planned) - len(missing)} of {len(planned)} runs are done already", file=sys.stderr)
+        _move_aside(missing, sweep_dir)
         failures = _run_all(missing, sweep_dir, workspace, options.workers)
         if any(runs.is_done(sweep_dir / run.name) for run in planned):
             collector.collect(sweep_dir)
@@ -91,11 +93,10 @@ def plan(options: argparse.Namespace) -> list[Run]:
         runs.check_parameters(parameters | {"kl_weight": kl_weight})
     for seed in options.seeds:
         runs.check_parameters(parameters | {"seed": seed})
-    if data_dir := os.environ.get("VAE_DATA_DIR"):
-        os.environ["VAE_DATA_DIR"] = str(Path(data_dir).resolve())  # the notebooks run in other folders
+    for variable in ("VAE_DATA_DIR", "KERAS_HOME"):
+        if folder := os.environ.get(variable):
+            os.environ[variable] = str(Path(folder).resolve())  # the notebooks run in other folders
     dataset = load_dataset(options.dataset)
-    if dataset.name != options.dataset:
-        print(f"data set {options.dataset}: {dataset.description}", file=sys.stderr)
     parameters["dataset"] = dataset.name
     settings = {name: value for name, value in parameters.items() if name not in ("data_dir", "run_dir")}
     combinations = [
@@ -139,9 +140,15 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         type=int,
         default=_cores(),
-        help="runs at the same time, one thread each; default: the cores, here %(default)s",
+        help="runs at the same time, each with one thread and 1.4 GB of memory; default: the cores, here %(default)s",
     )
-    add("--results", metavar="DIR", type=Path, default=Path("results"), help="where to write; default: results")
+    add(
+        "--results",
+        metavar="DIR",
+        type=Path,
+        default=runs.RESULTS,
+        help="where to write; default: the project's results/",
+    )
     add("--rerun", action="store_true", help="replace finished runs that were made with other settings")
     add(
         "-p",
@@ -215,26 +222,41 @@ def _workspace(sweep_dir: Path) -> Path:
         raise InputError(f"{sweep_dir} cannot be written ({error.strerror}): choose another --results") from error
 
 
+def _move_aside(missing: Iterable[Run], sweep_dir: Path) -> None:
+    """Take finished runs that are to be replaced out of the sweep; they are deleted when their successors are whole."""
+    for run in missing:
+        if (folder := sweep_dir / run.name).exists():
+            _replace_folder(folder, sweep_dir / "replaced" / run.name)
+
+
 def _run_all(missing: Sequence[Run], sweep_dir: Path, workspace: Path, workers: int) -> dict[str, str]:
     """Run them, `workers` at a time. Returns what went wrong, by the name of the run."""
     failures: dict[str, str] = {}
-    waiting, running = list(missing), {}
-    context = multiprocessing.get_context("spawn")  # a forked process would share the parent's threads and locks
-    with (
-        ProcessPoolExecutor(workers, mp_context=context) as executor,
-        tqdm(total=sum(run.config["epochs"] for run in missing), unit="epoch", dynamic_ncols=True, disable=None) as bar,
-    ):
-        while waiting or running:
-            while waiting and len(running) < workers:  # no more than can start: what is queued outlives a Ctrl-C
-                run = waiting.pop(0)
-                running[executor.submit(_run, run, sweep_dir, workspace / run.name)] = run
-            for future in wait(running, timeout=LOOK_EVERY, return_when=FIRST_COMPLETED).done:
-                name = running.pop(future).name
-                if problem := _problem(future):
-                    failures[name] = problem
-                bar.write(f"{name}: {problem or 'done'}", file=sys.stderr)
-            _show(bar, waiting, running.values(), workspace)
+    waiting, running, free = list(missing), {}, [_worker() for _ in range(min(workers, len(missing)))]
+    epochs = sum(run.config["epochs"] for run in missing)
+    try:
+        with tqdm(total=epochs, unit="epoch", dynamic_ncols=True, disable=None) as bar:
+            while waiting or running:
+                while waiting and free:  # no more than can start: what an executor has queued outlives a Ctrl-C
+                    run, worker = waiting.pop(0), free.pop()
+                    running[worker.submit(_run, run, sweep_dir, workspace / run.name)] = run, worker
+                for future in wait(running, timeout=LOOK_EVERY, return_when=FIRST_COMPLETED).done:
+                    run, worker = running.pop(future)
+                    if problem := _problem(future):
+                        failures[run.name] = problem
+                        _keep_failed(workspace / run.name, sweep_dir)
+                    bar.write(f"{run.name}: {problem or 'done'}", file=sys.stderr)
+                    free.append(_worker() if isinstance(future.exception(), BrokenProcessPool) else worker)
+                _show(bar, waiting, [run for run, _ in running.values()], workspace)
+    finally:
+        for worker in free + [worker for _, worker in running.values()]:
+            worker.shutdown()
     return failures
+
+
+def _worker() -> ProcessPoolExecutor:
+    """One process, so that the death of one run's worker is nothing to the others."""
+    return ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
 
 
 def _show(bar: tqdm, waiting: Iterable[Run], running: Iterable[Run], workspace: Path) -> None:
@@ -248,47 +270,49 @@ def _show(bar: tqdm, waiting: Iterable[Run], running: Iterable[Run], workspace: 
 
 
 def _epochs_in(history: Path) -> int:
-    return max(0, len(history.read_text().splitlines()) - 1) if history.exists() else 0
-
-
-def _run(run: Run, sweep_dir: Path, folder: Path) -> str | None:
-    """In a worker: one run in a private folder, renamed to its place when it is whole. Returns what went wrong."""
-    folder.mkdir()
     try:
-        execute_notebook(
-            NOTEBOOKS / "train_vae.ipynb", folder / "run.ipynb", {**run.parameters, "run_dir": "."}, cwd=folder
-        )
-        if not (folder / runs.RECORD).exists():
-            raise InputError("the notebook ended before its last cell")
-        runs.update_record(folder)
-    except Exception as error:  # whatever it is, the other runs go on
-        _replace_folder(folder, sweep_dir / "failed" / run.name)
-        return _last_line(error)
-    _replace_folder(folder, sweep_dir / run.name)
-    return None
+        return max(0, len(history.read_text().splitlines()) - 1)
+    except FileNotFoundError:  # not yet there, or the finished run has moved on
+        return 0
+
+
+def _run(run: Run, sweep_dir: Path, folder: Path) -> None:
+    """In a worker: one run in a private folder, renamed to its place when it is whole."""
+    folder.mkdir()
+    execute_notebook(
+        NOTEBOOKS / "train_vae.ipynb", folder / "run.ipynb", {**run.parameters, "run_dir": "."}, cwd=folder
+    )
+    if not (folder / runs.RECORD).exists():
+        raise InputError("the notebook ended before its last cell")
+    runs.update_record(folder)
+    folder.rename(sweep_dir / run.name)
+    for place in ("failed", "replaced"):
+        shutil.rmtree(sweep_dir / place / run.name, ignore_errors=True)
 
 
 def _problem(future: Future) -> str | None:
-    try:
-        return future.result()
-    except Exception as error:  # the worker process itself died
-        return _last_line(error)
+    error = future.exception()
+    if isinstance(error, BrokenProcessPool):
+        return "its process was killed, perhaps for want of memory (fewer --workers need less)"
+    return _last_line(error) if error else None
 
 
-def _last_line(error: Exception) -> str:
+def _keep_failed(folder: Path, sweep_dir: Path) -> None:
+    """Keep what there is of a failed run, its notebook with the error in it first of all."""
+    if folder.exists():
+        _replace_folder(folder, sweep_dir / "failed" / folder.name)
+
+
+def _last_line(error: BaseException) -> str:
     """The sentence at the end of a traceback; papermill's exceptions carry that of the notebook."""
     lines = [line for line in str(error).splitlines() if line.strip()]
     return lines[-1] if lines else type(error).__name__
 
 
 def _replace_folder(source: Path, target: Path) -> None:
-    """Rename source to target; what was there is moved aside first and removed when the new one is in its place."""
+    shutil.rmtree(target, ignore_errors=True)
     target.parent.mkdir(exist_ok=True)
-    aside = source.with_name(f"{source.name}.replaced")
-    if target.exists():
-        target.rename(aside)
     source.rename(target)
-    shutil.rmtree(aside, ignore_errors=True)
 
 
 def _report(sweep_dir: Path, workspace: Path) -> dict[str, str]:
@@ -318,7 +342,8 @@ def _closing_table(planned: Sequence[Run], sweep_dir: Path, failures: Mapping[st
 def _state(name: str, where: Path, failures: Mapping[str, str]) -> str:
     if name not in failures:
         return f"done -> {where / name / 'run.ipynb'}"
-    return f"failed: {failures[name]} -> {where / 'failed' / name / 'run.ipynb'}"
+    notebook = where / "failed" / name / "run.ipynb"
+    return f"failed: {failures[name]}" + (f" -> {notebook}" if notebook.exists() else "")
 
 
 if __name__ == "__main__":

@@ -38,8 +38,9 @@ def caption(summary: pd.DataFrame) -> str:
     over = f"mean ± standard deviation over the seeds {', '.join(seeds)}" if len(seeds) > 1 else f"seed {seeds[0]}"
     return (
         f"{DESCRIPTIONS[first['dataset']]}; {first['images']:,} test images, nats per image; {epochs} epochs; {over}. "
-        f"No distortion can be below {first['entropy_floor']:.2f} (the entropy of the grey values); a code without "
-        f"information has rate 0 and distortion {first['zero_information_distortion']:.2f}."
+        f"No distortion can be below {first['entropy_floor']:.2f} (the entropy of the grey values); a collapsed code, "
+        f"which is the prior for every image, has rate 0 and at best distortion "
+        f"{first['zero_information_distortion']:.2f}."
     )
 
 
@@ -52,8 +53,7 @@ def loss_table_page(summary: pd.DataFrame) -> str:
 def reproduction_page(summary: pd.DataFrame, published: pd.DataFrame) -> str:
     """The sweep beside the published one, weight by weight, as Markdown; both with one row per run.
 
-    Differences are also given in units of the published standard deviation over seeds: up to about two of them is what
-    another seed makes.
+    Differences are also given in units of the published standard deviation over seeds.
     """
     ours, theirs = loss_table(summary), loss_table(published)
     both = ours.merge(theirs, on="kl_weight", suffixes=("", "_published"))
@@ -66,7 +66,11 @@ def reproduction_page(summary: pd.DataFrame, published: pd.DataFrame) -> str:
         table[f"{name}, published"] = _cells(there, spread)
         table[f"{name}, difference"] = [_apart(*numbers) for numbers in zip(here - there, spread, strict=True)]
     shown = pd.DataFrame(table).to_markdown(index=False, disable_numparse=True, stralign="right")
-    return f"{_settings_note(summary, published)}\n\n{shown}"
+    left_out = sorted(set(ours["kl_weight"]) ^ set(theirs["kl_weight"]))
+    notes = [_settings_note(summary, published)]
+    notes += [f"Weights that only one of the two has: {', '.join(map('{:g}'.format, left_out))}."] if left_out else []
+    notes += ["A spread is the published standard deviation over seeds; with few seeds it is itself uncertain."]
+    return f"{' '.join(notes)}\n\n{shown}"
 
 
 def _settings_note(summary: pd.DataFrame, published: pd.DataFrame) -> str:
