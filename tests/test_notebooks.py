@@ -50,10 +50,8 @@ def assert_publishable(path: Path) -> None:
         assert "papermill" not in cell.metadata
         if cell.cell_type == "code":
             assert cell.execution_count
-            texts = [output.get("text", "") for output in cell.outputs]
-            texts += [
-                text for output in cell.outputs for kind, text in output.get("data", {}).items() if "text/" in kind
-            ]
+            shown = [{"text/stream": output.get("text", ""), **output.get("data", {})} for output in cell.outputs]
+            texts = [text for data in shown for kind, text in data.items() if kind.startswith("text/")]
             assert not re.search(MACHINE_PATH, " ".join(texts))
             assert "" not in [output.data["text/plain"] for output in cell.outputs if "data" in output]
             kinds = [(output.output_type, output.get("name")) for output in cell.outputs]

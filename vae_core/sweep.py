@@ -89,21 +89,19 @@ def plan(options: argparse.Namespace) -> list[Run]:
     parameters = {name: _typed(defaults[name]["default"], name, defaults) for name in defaults}
     parameters |= {name: _typed(text, name, defaults) for name, text in _extra_parameters(options, defaults).items()}
     parameters["epochs"] = options.epochs
-    for kl_weight in options.kl_weights:
-        runs.check_parameters(parameters | {"kl_weight": kl_weight})
-    for seed in options.seeds:
-        runs.check_parameters(parameters | {"seed": seed})
-    for variable in ("VAE_DATA_DIR", "KERAS_HOME"):
-        if folder := os.environ.get(variable):
-            os.environ[variable] = str(Path(folder).resolve())  # the notebooks run in other folders
-    dataset = load_dataset(options.dataset)
-    parameters["dataset"] = dataset.name
-    settings = {name: value for name, value in parameters.items() if name not in ("data_dir", "run_dir")}
+    settings = {name: value for name, value in parameters.items() if name not in ("dataset", "data_dir", "run_dir")}
     combinations = [
         {"kl_weight": kl_weight, "seed": seed}
         for seed in dict.fromkeys(options.seeds)
         for kl_weight in dict.fromkeys(options.kl_weights)
     ]
+    for combination in combinations:
+        runs.check_parameters(settings | combination)
+    for variable in ("VAE_DATA_DIR", "KERAS_HOME"):
+        if folder := os.environ.get(variable):
+            os.environ[variable] = str(Path(folder).resolve())  # the notebooks run in other folders
+    dataset = load_dataset(options.dataset)
+    settings = {"dataset": dataset.name, **settings}
     return [
         Run(settings | combination, runs.run_config(settings | combination, dataset.checksum))
         for combination in combinations
