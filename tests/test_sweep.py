@@ -126,20 +126,34 @@ def test_a_failing_run_does_not_stop_the_others(tmp_path):
     assert [path.name for path in folder.iterdir() if path.name.startswith(".")] == []
 
 
-def test_rerun_replaces_runs_and_never_tabulates_old_beside_new(tmp_path):
-    """The weight that fails at its second run is not lost, but it is not among the new results either."""
-    fine, overflowing = runs.run_name(1, 0), runs.run_name(1e36, 0)
-    arguments = ("--dataset", "digits", "--kl-weights", 1, 1e36, "--results", tmp_path, "-p", "hidden_units", 16)
+def test_rerun_replaces_runs_and_loses_none_when_their_successors_fail(tmp_path):
+    names = [runs.run_name(kl_weight, 0) for kl_weight in (1, 3)]
+    arguments = (
+        "--dataset",
+        "digits",
+        "--kl-weights",
+        1,
+        3,
+        "--results",
+        tmp_path,
+        "--epochs",
+        1,
+        "-p",
+        "hidden_units",
+        8,
+    )
     folder = tmp_path / "kl_sweep" / "digits"
-    assert run_sweep(*arguments, "--epochs", 1, "-p", "learning_rate", 1e-6).returncode == 0
-    second = run_sweep(*arguments, "--epochs", 2, "-p", "learning_rate", 1e6, "--rerun")
-    assert second.returncode == 1
-    assert f"{overflowing} failed" in " ".join(second.stdout.split())
-    assert runs.is_done(folder / "replaced" / overflowing)
-    assert set(pd.read_csv(folder / "summary.csv")["epochs"]) <= {2}
-    third = run_sweep(*arguments, "--epochs", 1, "-p", "learning_rate", 1e-6, "--rerun")
-    assert third.returncode == 0, third.stdout
-    assert runs.is_done(folder / fine)
+    assert run_sweep(*arguments).returncode == 0
+    failing = run_sweep(*arguments, "-p", "learning_rate", 1e30, "--rerun")
+    assert failing.returncode == 1
+    assert failing.stdout.count("failed: InputError: the losses are not finite") == 2
+    assert "| kl_weight |" not in failing.stdout  # the old table is not the table of this sweep
+    for name in names:
+        assert runs.is_done(folder / "replaced" / name)
+        assert not (folder / name).exists()
+    again = run_sweep(*arguments, "-p", "learning_rate", 0.002, "--rerun")
+    assert again.returncode == 0, again.stdout
+    assert pd.read_csv(folder / "summary.csv")["learning_rate"].tolist() == [0.002, 0.002]
     assert list((folder / "failed").iterdir()) == []
     assert list((folder / "replaced").iterdir()) == []
 

@@ -28,6 +28,7 @@ def execute_notebook(notebook: Path, output: Path, parameters: Mapping[str, obje
                 kernel_name="python3",
                 cwd=str(cwd),
                 progress_bar=False,
+                shutdown_kernel="immediate",  # nothing is left to write, and TensorFlow takes a second to say goodbye
             )
         finally:
             with suppress(nbformat.reader.NotJSONError):  # half a notebook, after an error that says more

@@ -53,7 +53,7 @@ def check_parameters(numbers: Mapping[str, object]) -> None:
 
 
 def run_name(kl_weight: float, seed: int) -> str:
-    """The folder's name, two digits before the point so that names of weights below 100 sort: kl_00.50_seed0."""
+    """The folder's name, two digits before the point and two or more behind it: kl_00.50_seed0."""
     whole, _, decimals = np.format_float_positional(kl_weight, trim="-").partition(".")
     return f"kl_{whole:0>2}.{decimals:0<2}_seed{seed}"
 

@@ -72,12 +72,12 @@ def sweep(options: argparse.Namespace) -> int:
         print(f"{len(planned) - len(missing)} of {len(planned)} runs are done already", file=sys.stderr)
         _move_aside(missing, sweep_dir)
         failures = _run_all(missing, sweep_dir, workspace, options.workers)
-        if any(runs.is_done(sweep_dir / run.name) for run in planned):
+        if collected := len(failures) < len(planned):
             collector.collect(sweep_dir)
             failures |= _report(sweep_dir, workspace)
     finally:
         shutil.rmtree(workspace, ignore_errors=True)
-    print(_closing_table(planned, sweep_dir, failures))
+    print(_closing_words(planned, sweep_dir, failures, collected))
     return 1 if failures else 0
 
 
@@ -326,12 +326,12 @@ def _report(sweep_dir: Path, workspace: Path) -> dict[str, str]:
     return {}
 
 
-def _closing_table(planned: Sequence[Run], sweep_dir: Path, failures: Mapping[str, str]) -> str:
+def _closing_words(planned: Sequence[Run], sweep_dir: Path, failures: Mapping[str, str], collected: bool) -> str:
     where = Path(os.path.relpath(sweep_dir))
     lines = [f"{run.name:<20} {_state(run.name, where, failures)}" for run in planned]
     if "report.ipynb" in failures:
         lines.append(f"{'report.ipynb':<20} failed: {failures['report.ipynb']} -> {where / 'report.ipynb'}")
-    if (sweep_dir / "loss_table.md").exists():
+    if collected:
         lines += ["", (sweep_dir / "loss_table.md").read_text(), "Open:"]
         lines += [f"  {where / name}" for name in ("report.ipynb", "latent_scatters.png", "decoder_manifolds.png")]
     return "\n".join(lines)
