@@ -148,6 +148,12 @@ def test_the_committed_gallery_is_what_the_collector_writes():
     assert all((runs.RESULTS / link).is_file() for link in links)
 
 
+def test_the_table_of_the_readme_is_the_published_one():
+    table = (collector.PUBLISHED / "mnist" / "loss_table.md").read_text().split("\n\n")[1]
+    assert table.count("|\n") > 8
+    assert table in (runs.PROJECT / "README.md").read_text()
+
+
 def test_committed_notebooks_are_publishable():
     published = sorted((runs.RESULTS / "published").rglob("*.ipynb"))
     assert published

@@ -2,16 +2,13 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import nbformat
 import numpy as np
 import pandas as pd
-import psutil
 import pytest
 
 from tests.test_notebooks import RUN_FILES, assert_publishable
@@ -40,7 +37,7 @@ def test_a_sweep_leaves_the_files_of_the_contract_and_nothing_else(digits_sweep)
     folder, _, _ = digits_sweep
     names = [runs.run_name(kl_weight, seed) for kl_weight in (0, 1) for seed in (0, 1)]
     tables = {"summary.csv", "loss_table.csv", "loss_table.md", "report.ipynb"}
-    assert {path.name for path in folder.iterdir()} == {*names, *tables, *SHEETS}
+    assert {path.name for path in folder.iterdir()} == {*names, *tables, *SHEETS, ".lock"}
     for name in names:
         assert {path.name for path in (folder / name).iterdir()} == RUN_FILES | {"run.ipynb"}
         assert runs.is_done(folder / name)
@@ -123,7 +120,7 @@ def test_a_failing_run_does_not_stop_the_others(tmp_path):
     assert f"{name} failed: InputError: the losses are not finite in epoch 1" in " ".join(finished.stdout.split())
     assert "InputError" in (folder / "failed" / name / "run.ipynb").read_text()
     assert pd.read_csv(folder / "summary.csv")["kl_weight"].tolist() == [1]
-    assert [path.name for path in folder.iterdir() if path.name.startswith(".")] == []
+    assert [path.name for path in folder.iterdir() if path.name.startswith(".")] == [".lock"]
 
 
 def test_rerun_replaces_runs_and_loses_none_when_their_successors_fail(tmp_path):
@@ -169,58 +166,6 @@ def test_a_run_repeats_to_the_last_digit_in_another_kernel(digits_sweep, tmp_pat
         assert (tmp_path / name).read_bytes() == (done / name).read_bytes(), name
     again, before = (np.load(path / "latent.npz") for path in (tmp_path, done))
     assert np.array_equal(again["mean"], before["mean"])
-
-
-@pytest.fixture
-def long_sweep(tmp_path):
-    """A sweep of two runs that would take minutes, both already training; and its results folder."""
-    command = [sys.executable, "-m", "vae_core.sweep", "--dataset", "digits", "--kl-weights", "0", "1"]
-    command += ["--epochs", "100000", "--workers", "2", "--results", str(tmp_path)]
-    process = subprocess.Popen(
-        command, cwd=runs.PROJECT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
-    while len(list(tmp_path.rglob(".running-*/*/history.csv"))) < 2:
-        assert process.poll() is None
-        time.sleep(0.1)
-    yield process, tmp_path / "kl_sweep" / "digits"
-    if process.poll() is None:
-        os.killpg(process.pid, signal.SIGKILL)
-
-
-def kernels_of(process: subprocess.Popen) -> list[psutil.Process]:
-    below = psutil.Process(process.pid).children(recursive=True)
-    return [child for child in below if "ipykernel_launcher" in " ".join(child.cmdline())]
-
-
-def test_ctrl_c_stops_the_kernels_and_says_how_to_go_on(long_sweep):
-    process, folder = long_sweep
-    kernels = kernels_of(process)
-    assert len(kernels) == 2
-    os.killpg(process.pid, signal.SIGINT)  # what a terminal sends: the kernels have sessions of their own
-    _, said = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert said.strip().splitlines()[-1].startswith("sweep: interrupted; finished runs are kept")
-    psutil.wait_procs(kernels, timeout=30)
-    assert not any(kernel.is_running() for kernel in kernels)
-    assert list(folder.iterdir()) == []
-
-
-def test_the_death_of_a_worker_is_told_and_the_other_run_goes_on(long_sweep):
-    process, folder = long_sweep
-    kernels = kernels_of(process)
-    doomed = next(kernel for kernel in kernels if Path(kernel.cwd()).name == "kl_00.00_seed0")
-    other = next(kernel for kernel in kernels if kernel != doomed)
-    doomed.parent().kill()
-    psutil.wait_procs([doomed], timeout=30)
-    assert not doomed.is_running()
-    assert other.is_running()
-    other.send_signal(signal.SIGKILL)
-    closing, said = process.communicate(timeout=60)
-    assert process.returncode == 1
-    assert "kl_00.00_seed0: its process was killed" in said
-    assert "kl_01.00_seed0: Kernel died" in said
-    assert len((folder / "failed" / "kl_00.00_seed0" / "history.csv").read_text().splitlines()) > 1
-    assert closing.count("failed:") == 2
 
 
 def test_auto_is_settled_before_the_runs_start(tmp_path, monkeypatch, capsys):

@@ -124,7 +124,7 @@ def finish_run(folder: Path, seconds: list[float]) -> None:
         "python": platform.python_version(),
         "platform": platform.platform(),
         "versions": {name: version(name) for name in PACKAGES},
-        **_git_state(),
+        **git_state(),
     }
     write_json(folder / RECORD, record)
 
@@ -178,7 +178,7 @@ def replace_file(path: Path, content: str | bytes) -> None:
     partial.replace(path)
 
 
-def _git_state() -> dict[str, object]:
+def git_state() -> dict[str, object]:
     """The commit of the code, and whether files other than results differ from it; None outside a checkout."""
     try:
         commit = _git("rev-parse", "HEAD").strip()

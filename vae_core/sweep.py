@@ -4,22 +4,23 @@ python -m vae_core.sweep --dataset mnist --kl-weights 0 0.5 1 2 --seeds 0 1 --ep
 """
 
 import argparse
-import multiprocessing
 import os
 import shutil
+import signal
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import papermill
+from filelock import FileLock, Timeout
 from tqdm import tqdm
 
 from vae_core import collector, runs
 from vae_core.data import load_dataset
+from vae_core.engine import Outcome, connect, execute_all, last_line
 from vae_core.errors import InputError
 from vae_core.notebooks import execute_notebook
 
@@ -34,7 +35,7 @@ INSTEAD = {
     "data_dir": "the environment variable VAE_DATA_DIR",
     "run_dir": "--results",
 }
-LOOK_EVERY = 0.5  # seconds between two looks at the running notebooks' histories
+IN_USE = 75  # EX_TEMPFAIL of sysexits.h: try again later
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,13 +51,25 @@ class Run:
         return runs.run_name(self.config["kl_weight"], self.config["seed"])
 
 
+class InUseError(InputError):
+    """Another sweep holds the lock of the folder."""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the sweep that the command line asks for: 0 if all runs are done, 1 if some failed, 2 for wrong usage."""
+    """Run the sweep that the command line asks for.
+
+    Returns 0 if all runs are done, 1 if some failed, 2 for wrong usage, 75 if another sweep is at work in the folder,
+    130 if it was interrupted.
+    """
     try:
-        return sweep(_parser().parse_args(arguments))
+        with _termination_as_interrupt():
+            return sweep(_parser().parse_args(arguments))
     except InputError as error:
         print(f"sweep: {error}", file=sys.stderr)
-        return 2
+        return IN_USE if isinstance(error, InUseError) else 2
+    except OSError as error:
+        print(f"sweep: the results cannot be written ({error.strerror}); finished runs are kept", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("sweep: interrupted; finished runs are kept, and the same command goes on from there", file=sys.stderr)
         return 130
@@ -65,20 +78,37 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def sweep(options: argparse.Namespace) -> int:
     """Plan, run what is missing, collect, report; nothing is written before the plan is known to be sound."""
     planned = plan(options)
-    sweep_dir = options.results / "kl_sweep" / planned[0].config["dataset"]
-    missing = _missing(planned, sweep_dir, options.rerun)
-    workspace = _workspace(sweep_dir)
-    try:
-        print(f"{len(planned) - len(missing)} of {len(planned)} runs are done already", file=sys.stderr)
+    sweep_dir = options.results.resolve() / "kl_sweep" / planned[0].config["dataset"]
+    _missing(planned, sweep_dir, options.rerun)  # refuses before a folder or a lock is made
+    with _locked(sweep_dir), _workspace(sweep_dir) as workspace:
+        missing = _missing(planned, sweep_dir, options.rerun)
+        done = [sweep_dir / run.name for run in planned if run not in missing]
+        print(f"{len(done)} of {len(planned)} runs are done already{_other_code(done)}", file=sys.stderr)
         _move_aside(missing, sweep_dir)
-        failures = _run_all(missing, sweep_dir, workspace, options.workers)
+        failures = _run_all(missing, sweep_dir, workspace, options)
         if collected := len(failures) < len(planned):
             collector.collect(sweep_dir)
             failures |= _report(sweep_dir, workspace)
-    finally:
-        shutil.rmtree(workspace, ignore_errors=True)
     print(_closing_words(planned, sweep_dir, failures, collected))
     return 1 if failures else 0
+
+
+@contextmanager
+def _termination_as_interrupt() -> Iterator[None]:
+    """SIGTERM, and SIGHUP of a terminal that is closed, end the sweep like Ctrl-C: kernels stopped, results kept."""
+
+    def interrupt(number, frame):
+        for name in signals:
+            signal.signal(name, signal.SIG_IGN)  # a second one must not break the tidying up
+        raise KeyboardInterrupt
+
+    signals = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP", "SIGINT") if hasattr(signal, name)]
+    before = {name: signal.signal(name, interrupt) for name in signals}
+    try:
+        yield
+    finally:
+        for name, handler in before.items():
+            signal.signal(name, handler)
 
 
 def plan(options: argparse.Namespace) -> list[Run]:
@@ -147,6 +177,11 @@ def _parser() -> argparse.ArgumentParser:
         default=runs.RESULTS,
         help="where to write; default: the project's results/",
     )
+    add(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="send the runs to the Dask cluster at this address (tcp://host:8786) instead of starting --workers",
+    )
     add("--rerun", action="store_true", help="replace finished runs that were made with other settings")
     add(
         "-p",
@@ -206,18 +241,42 @@ def _missing(planned: Sequence[Run], sweep_dir: Path, rerun: bool) -> list[Run]:
     return [run for name, run in by_name.items() if name not in done]
 
 
+def _other_code(done: Iterable[Path]) -> str:
+    """A remark if the code is not that of all finished runs."""
+    commit = runs.git_state()["git_commit"]
+    before = {runs.read_json(folder / runs.RECORD)["git_commit"] for folder in done} - {commit}
+    return (
+        f"; the code has changed since ({', '.join(str(c)[:7] for c in before)} then), they are kept" if before else ""
+    )
+
+
 def _differences(there: Mapping[str, object], planned: Mapping[str, object]) -> str:
     names = [name for name in planned if there.get(name) != planned[name]]
     return ", ".join(f"{name} {there.get(name)}, now {planned[name]}" for name in names)
 
 
-def _workspace(sweep_dir: Path) -> Path:
-    """A private folder on the disk of the results, so that a finished run appears by one rename."""
+@contextmanager
+def _locked(sweep_dir: Path) -> Iterator[None]:
+    """Keep other sweeps out of the folder. The system frees the lock when its holder ends, however it ends."""
     try:
         sweep_dir.mkdir(parents=True, exist_ok=True)
-        return Path(tempfile.mkdtemp(prefix=".running-", dir=sweep_dir))
+        lock = FileLock(sweep_dir / ".lock")
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise InUseError(f"another sweep is at work in {sweep_dir}: wait for it, or choose another --results") from None
     except OSError as error:
         raise InputError(f"{sweep_dir} cannot be written ({error.strerror}): choose another --results") from error
+    with lock:
+        yield
+
+
+@contextmanager
+def _workspace(sweep_dir: Path) -> Iterator[Path]:
+    """A private folder on the disk of the results, so that a finished run appears by one rename."""
+    for left_by_a_killed_sweep in sweep_dir.glob(".running-*"):
+        shutil.rmtree(left_by_a_killed_sweep, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=".running-", dir=sweep_dir, ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
 
 
 def _move_aside(missing: Iterable[Run], sweep_dir: Path) -> None:
@@ -227,84 +286,64 @@ def _move_aside(missing: Iterable[Run], sweep_dir: Path) -> None:
             _replace_folder(folder, sweep_dir / "replaced" / run.name)
 
 
-def _run_all(missing: Sequence[Run], sweep_dir: Path, workspace: Path, workers: int) -> dict[str, str]:
-    """Run them, `workers` at a time. Returns what went wrong, by the name of the run."""
+def _run_all(missing: Sequence[Run], sweep_dir: Path, workspace: Path, options: argparse.Namespace) -> dict[str, str]:
+    """Run them on the engine. Returns what went wrong, by the name of the run."""
     failures: dict[str, str] = {}
-    waiting, running, free = list(missing), {}, [_worker() for _ in range(min(workers, len(missing)))]
-    epochs = sum(run.config["epochs"] for run in missing)
-    try:
-        with tqdm(total=epochs, unit="epoch", dynamic_ncols=True, disable=None) as bar:
-            while waiting or running:
-                while waiting and free:  # no more than can start: what an executor has queued outlives a Ctrl-C
-                    run, worker = waiting.pop(0), free.pop()
-                    running[worker.submit(_run, run, sweep_dir, workspace / run.name)] = run, worker
-                for future in wait(running, timeout=LOOK_EVERY, return_when=FIRST_COMPLETED).done:
-                    run, worker = running.pop(future)
-                    if problem := _problem(future):
-                        failures[run.name] = problem
-                        _keep_failed(workspace / run.name, sweep_dir)
-                    bar.write(f"{run.name}: {problem or 'done'}", file=sys.stderr)
-                    free.append(_worker() if isinstance(future.exception(), BrokenProcessPool) else worker)
-                _show(bar, waiting, [run for run, _ in running.values()], workspace)
-    finally:
-        for worker in free + [worker for _, worker in running.values()]:
-            worker.shutdown()
+    if not missing:
+        return failures
+    notebook = (NOTEBOOKS / "train_vae.ipynb").read_text()
+    parameters = {run.name: run.parameters for run in missing}
+    workers = min(options.workers, len(missing))
+    with connect(options.scheduler, workers, workspace) as client, _Bar(missing) as bar:
+        for name, outcome in execute_all(client, notebook, parameters, bar.show):
+            problem = outcome.problem
+            try:
+                _publish(name, outcome, sweep_dir, workspace)
+            except OSError as error:
+                problem = problem or f"its results cannot be written ({error.strerror})"
+            if problem:
+                failures[name] = problem
+            bar.finish(name, problem or "done")
     return failures
 
 
-def _worker() -> ProcessPoolExecutor:
-    """One process, so that the death of one run's worker is nothing to the others."""
-    return ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
-
-
-def _show(bar: tqdm, waiting: Iterable[Run], running: Iterable[Run], workspace: Path) -> None:
-    """Set the bar to the epochs that finished runs and the histories of running ones have."""
-    trained = {run: _epochs_in(workspace / run.name / "history.csv") for run in running}
-    left = sum(run.config["epochs"] for run in waiting) + sum(run.config["epochs"] - trained[run] for run in trained)
-    in_flight = [f"{run.name} {epochs}/{run.config['epochs']}" for run, epochs in trained.items()]
-    bar.set_postfix_str(", ".join(in_flight), refresh=False)
-    bar.update(bar.total - left - bar.n)
-    bar.refresh()
-
-
-def _epochs_in(history: Path) -> int:
-    try:
-        return max(0, len(history.read_text().splitlines()) - 1)
-    except FileNotFoundError:  # not yet there, or the finished run has moved on
-        return 0
-
-
-def _run(run: Run, sweep_dir: Path, folder: Path) -> None:
-    """In a worker: one run in a private folder, renamed to its place when it is whole."""
+def _publish(name: str, outcome: Outcome, sweep_dir: Path, workspace: Path) -> None:
+    """Write the files of a run into a private folder, which then gets its name in the sweep, or under failed/."""
+    folder = workspace / name
     folder.mkdir()
-    execute_notebook(
-        NOTEBOOKS / "train_vae.ipynb", folder / "run.ipynb", {**run.parameters, "run_dir": "."}, cwd=folder
-    )
-    if not (folder / runs.RECORD).exists():
-        raise InputError("the notebook ended before its last cell")
-    runs.update_record(folder)
-    folder.rename(sweep_dir / run.name)
+    for file_name, content in outcome.files.items():
+        (folder / file_name).write_bytes(content)
+    if outcome.problem:
+        _replace_folder(folder, sweep_dir / "failed" / name)
+        return
+    folder.rename(sweep_dir / name)
     for place in ("failed", "replaced"):
-        shutil.rmtree(sweep_dir / place / run.name, ignore_errors=True)
+        shutil.rmtree(sweep_dir / place / name, ignore_errors=True)
 
 
-def _problem(future: Future) -> str | None:
-    error = future.exception()
-    if isinstance(error, BrokenProcessPool):
-        return "its process was killed, perhaps for want of memory (fewer --workers need less)"
-    return _last_line(error) if error else None
+class _Bar(tqdm):
+    """One bar over the epochs of all runs, which names those in flight."""
 
+    def __init__(self, missing: Sequence[Run]):
+        self.epochs = {run.name: run.config["epochs"] for run in missing}
+        self.trained: dict[str, int] = {}
+        super().__init__(total=sum(self.epochs.values()), unit="epoch", dynamic_ncols=True, disable=None)
 
-def _keep_failed(folder: Path, sweep_dir: Path) -> None:
-    """Keep what there is of a failed run, its notebook with the error in it first of all."""
-    if folder.exists():
-        _replace_folder(folder, sweep_dir / "failed" / folder.name)
+    def show(self, name: str, epochs: int) -> None:
+        """Set how many epochs of a run are trained. A run that is done again starts anew."""
+        if name in self.epochs:
+            change = epochs - self.trained.get(name, 0)
+            self.trained[name] = epochs
+            in_flight = (f"{name} {trained}/{self.epochs[name]}" for name, trained in self.trained.items())
+            self.set_postfix_str(", ".join(in_flight), refresh=False)
+            self.update(change)
+            self.refresh()
 
-
-def _last_line(error: BaseException) -> str:
-    """The sentence at the end of a traceback; papermill's exceptions carry that of the notebook."""
-    lines = [line for line in str(error).splitlines() if line.strip()]
-    return lines[-1] if lines else type(error).__name__
+    def finish(self, name: str, word: str) -> None:
+        """Count a run as finished, and say how it went."""
+        self.show(name, self.epochs[name])
+        del self.epochs[name], self.trained[name]
+        self.write(f"{name}: {word}", file=sys.stderr)
 
 
 def _replace_folder(source: Path, target: Path) -> None:
@@ -319,7 +358,7 @@ def _report(sweep_dir: Path, workspace: Path) -> dict[str, str]:
     try:
         execute_notebook(NOTEBOOKS / "kl_sweep_report.ipynb", output, {"sweep_dir": "."}, cwd=sweep_dir)
     except Exception as error:  # the runs are done all the same
-        return {"report.ipynb": _last_line(error)}
+        return {"report.ipynb": last_line(error)}
     finally:
         if output.exists():
             output.replace(sweep_dir / "report.ipynb")
