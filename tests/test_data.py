@@ -132,8 +132,9 @@ def test_auto_is_mnist_where_it_is_at_hand(mnist, capsys):
         (gzip.compress(b"some bytes" * 1000)[:-20], "cannot be read"),
         (b"no gzip at all", "cannot be read"),
         (gzip.compress(b"other images"), "is not the official mnist file"),
+        (gzip.compress(bytes([0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 27, 0, 0, 0, 27, *[9] * 729])), "is not the official"),
     ],
-    ids=["truncated", "not gzip", "altered"],
+    ids=["truncated", "not gzip", "altered", "wrong shape"],
 )
 @pytest.mark.parametrize("name", ["mnist", "auto"])
 def test_a_damaged_file_is_named_and_never_passed_over(nothing_at_hand, content, problem, name):

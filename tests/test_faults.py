@@ -18,6 +18,7 @@ import pytest
 from tests.test_sweep import run_sweep
 from vae_core import runs
 from vae_core.engine import connect, execute_all
+from vae_core.errors import InputError
 
 SMALL = ("--dataset", "digits", "--kl-weights", "0", "1", "--epochs", "60", "-p", "hidden_units", "32")
 NAMES = ("kl_00.00_seed0", "kl_01.00_seed0")
@@ -163,13 +164,24 @@ def test_runs_of_other_code_are_kept_and_the_sweep_says_so(undisturbed, tmp_path
     assert_same_results(tmp_path, undisturbed)
 
 
-def test_a_scheduler_that_does_not_answer_is_told_within_ten_seconds(tmp_path):
-    started = time.monotonic()
-    finished = run_sweep(*SMALL, "--results", tmp_path, "--scheduler", "tcp://127.0.0.1:9")
+@pytest.mark.parametrize("backlog", [None, 1], ids=["refuses", "says nothing"])
+def test_a_scheduler_that_does_not_answer_is_told_within_ten_seconds(backlog, tmp_path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        if backlog:
+            taken.listen(backlog)
+        address = f"tcp://127.0.0.1:{taken.getsockname()[1]}"
+        started = time.monotonic()
+        with pytest.raises(InputError, match=f"no Dask scheduler answers at {address}"), connect(address, 1, tmp_path):
+            pass
+        assert time.monotonic() - started < 10
+
+
+def test_a_wrong_scheduler_address_is_one_line(tmp_path):
+    finished = run_sweep(*SMALL, "--results", tmp_path, "--scheduler", "hots:87x6")
     assert finished.returncode == 2
-    assert "no Dask scheduler answers at tcp://127.0.0.1:9" in finished.stderr.splitlines()[-1]
+    assert finished.stderr.splitlines()[-1].startswith("sweep: no Dask scheduler answers at hots:87x6")
     assert "Traceback" not in finished.stderr
-    assert float(time.monotonic() - started) < 25  # ten, and the start of Python on a busy machine
 
 
 @contextmanager
@@ -220,6 +232,15 @@ def notebook_with(*cells: str) -> str:
     notebook.cells[0].metadata["tags"] = ["parameters"]
     notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
     return nbformat.writes(notebook)
+
+
+def test_kernels_do_not_inherit_the_memory_setting_of_dasks_nannies(tmp_path):
+    """With it they trained at half the speed, a third of the time in the kernel of the system."""
+    text = notebook_with("run_dir = ''", "import os; raise ValueError(os.environ.get('MALLOC_TRIM_THRESHOLD_'))")
+    with connect(None, 1, tmp_path) as client:
+        assert client.submit(os.environ.get, "MALLOC_TRIM_THRESHOLD_").result()  # the nanny has set it
+        ((_, outcome),) = execute_all(client, text, {"run": {}}, lambda name, epochs: None)
+    assert outcome.problem == "ValueError: None"
 
 
 def test_notebooks_that_raise_or_leave_early_have_failed_and_say_so(tmp_path):
