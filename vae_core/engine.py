@@ -47,8 +47,12 @@ def connect(scheduler: str | None, workers: int, scratch: Path) -> Iterator[Clie
         with _remote(scheduler) as client:
             yield client
         return
-    # A run whose worker died is done again once.
-    with dask.config.set({"distributed.scheduler.allowed-failures": 1, "distributed.worker.memory.terminate": False}):
+    settings = {
+        "distributed.scheduler.allowed-failures": 1,  # a run whose worker died is done again once
+        "distributed.scheduler.worker-saturation": 1.0,  # no run waits at a busy worker while another is idle
+        "distributed.worker.memory.terminate": False,
+    }
+    with dask.config.set(settings):
         cluster = LocalCluster(
             n_workers=workers,
             threads_per_worker=1,
