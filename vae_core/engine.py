@@ -49,7 +49,6 @@ def connect(scheduler: str | None, workers: int, scratch: Path) -> Iterator[Clie
         return
     settings = {
         "distributed.scheduler.allowed-failures": 1,  # a run whose worker died is done again once
-        "distributed.scheduler.worker-saturation": 1.0,  # no run waits at a busy worker while another is idle
         "distributed.worker.memory.terminate": False,
     }
     with dask.config.set(settings):
@@ -111,11 +110,15 @@ def execute_all(
     """
     sweep = uuid.uuid4().hex  # others may send runs of the same names to the same cluster
     client.subscribe_topic(sweep, lambda event: show(*event[1]))
-    names = {
-        client.submit(execute, notebook, name, dict(values), sweep, key=f"{name}-{sweep}", pure=False): name
-        for name, values in parameters.items()
-    }
-    for future in as_completed(list(names)):
+    waiting, names, finished = list(parameters.items()), {}, as_completed()
+    while waiting or names:
+        # No more than there are workers: what Dask has assigned to a busy one does not move when another gets idle.
+        while waiting and len(names) < max(1, sum(client.nthreads().values())):
+            name, values = waiting.pop(0)
+            future = client.submit(execute, notebook, name, dict(values), sweep, key=f"{name}-{sweep}", pure=False)
+            names[future] = name
+            finished.add(future)
+        future = next(finished)
         name = names.pop(future)
         error = future.exception()
         if isinstance(error, KilledWorker):
