@@ -124,6 +124,14 @@ def test_a_bad_parameter_stops_train_vae_with_one_line_before_anything_is_writte
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.skipif(os.name != "posix", reason="sockets with names are for Linux and macOS")
+def test_kernels_talk_through_files_since_two_that_start_together_may_choose_one_port(tmp_path):
+    cell = nbformat.v4.new_code_cell("import ipykernel; print(ipykernel.get_connection_info(unpack=True)['transport'])")
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), tmp_path / "in.ipynb")
+    execute_notebook(tmp_path / "in.ipynb", tmp_path / "out.ipynb", {}, cwd=tmp_path)
+    assert streams(tmp_path / "out.ipynb") == ["ipc\n"]
+
+
 def test_the_prior_confirms_the_kl_by_sampling(tmp_path):
     notebook = runs.PROJECT / "notebooks" / "00_the_prior.ipynb"
     execute_notebook(notebook, tmp_path / "out.ipynb", {"samples": 2000}, cwd=tmp_path)

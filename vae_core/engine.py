@@ -152,7 +152,7 @@ def _attempt(notebook: str, name: str, parameters: Mapping[str, object], topic: 
         except DeadKernelError:
             problem, kernel_died = "its kernel died, perhaps for want of memory (fewer workers need less)", True
         except Exception as error:  # whatever it is, the other runs go on
-            problem = last_line(error)
+            problem, kernel_died = last_line(error), "Kernel died" in str(error)  # a RuntimeError if it never began
         files = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
         return Outcome(files, problem), kernel_died
 

@@ -5,12 +5,14 @@ python -m vae_core.notebooks notebooks/00_the_prior.ipynb results/published/less
 
 import argparse
 import os
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import nbformat
 import papermill
+from traitlets.config import Config
 
 
 def execute_notebook(notebook: Path, output: Path, parameters: Mapping[str, object], cwd: Path) -> None:
@@ -19,7 +21,7 @@ def execute_notebook(notebook: Path, output: Path, parameters: Mapping[str, obje
     What kernel and papermill say on stderr goes to stderr.log beside the output, and away if all went well.
     """
     log = output.parent / "stderr.log"
-    with _stderr_in(log):
+    with _stderr_in(log), _private_sockets() as kernel_manager:
         try:
             papermill.execute_notebook(
                 str(notebook),
@@ -29,6 +31,7 @@ def execute_notebook(notebook: Path, output: Path, parameters: Mapping[str, obje
                 cwd=str(cwd),
                 progress_bar=False,
                 shutdown_kernel="immediate",  # nothing is left to write, and TensorFlow takes a second to say goodbye
+                config=Config({"KernelManager": kernel_manager}),
             )
         finally:
             with suppress(nbformat.reader.NotJSONError):  # half a notebook, after an error that says more
@@ -37,7 +40,17 @@ def execute_notebook(notebook: Path, output: Path, parameters: Mapping[str, obje
 
 
 @contextmanager
-def _stderr_in(log: Path):
+def _private_sockets() -> Iterator[dict[str, str]]:
+    """Let kernel and client talk through files: of kernels that start at the same time, two may choose one TCP port."""
+    if os.name != "posix":
+        yield {}
+        return
+    with tempfile.TemporaryDirectory(prefix="kernel-") as folder:  # short, since a socket's path has 100 characters
+        yield {"transport": "ipc", "connection_file": f"{folder}/kernel.json"}
+
+
+@contextmanager
+def _stderr_in(log: Path) -> Iterator[None]:
     """Point file descriptor 2, which kernels inherit, to a file."""
     stderr = os.dup(2)
     with log.open("w") as file:

@@ -36,7 +36,8 @@ def seconds_per_run(runs: int, workers: int) -> float:
         outcomes = dict(execute_all(client, stub_notebook(), parameters, lambda name, epochs: None))
         seconds = time.perf_counter() - start
     assert len(outcomes) == runs
-    assert not [outcome.problem for outcome in outcomes.values() if outcome.problem]
+    for name, outcome in outcomes.items():
+        assert not outcome.problem, f"{name}: {outcome.problem}"
     return seconds * workers / runs
 
 
