@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 from colorspacious import cspace_convert, deltaE
 from matplotlib.colors import to_rgb
-from matplotlib.patches import Circle
+from matplotlib.patches import Circle, Ellipse
 
-from vae_core import figures
+from vae_core import canvas, figures, sheets
 
 NAMES = tuple("0123456789")
 
@@ -19,7 +19,7 @@ def history(epochs):
 
 @pytest.mark.parametrize("deficiency", [None, "deuteranomaly", "protanomaly", "tritanomaly"])
 def test_ten_class_colors_stay_apart_also_for_colour_blind_readers(deficiency):
-    colors = np.array([to_rgb(color) for color in figures.CLASS_COLORS])
+    colors = np.array([to_rgb(color) for color in canvas.CLASS_COLORS])
     if deficiency:
         space = {"name": "sRGB1+CVD", "cvd_type": deficiency, "severity": 100}
         colors = np.clip(cspace_convert(colors, space, "sRGB1"), 0, 1)
@@ -33,7 +33,7 @@ def test_scatter_has_each_code_in_the_colour_of_its_class_and_equal_axes(rng):
     axes = figures.latent_scatter(mean, labels, NAMES, "").axes[0]
     points = axes.collections[0]
     np.testing.assert_array_equal(points.get_offsets(), mean)
-    expected = [to_rgb(figures.CLASS_COLORS[label]) for label in labels]
+    expected = [to_rgb(canvas.CLASS_COLORS[label]) for label in labels]
     np.testing.assert_allclose(points.get_facecolors()[:, :3], expected)
     assert np.diff(axes.get_xlim()) == pytest.approx(np.diff(axes.get_ylim()))
     assert axes.get_aspect() == 1
@@ -47,7 +47,7 @@ def test_scatter_has_each_code_in_the_colour_of_its_class_and_equal_axes(rng):
 def test_sheet_of_scatters_has_the_same_axes_in_all_panels_of_a_half(rng, weights):
     scales = 10 / np.arange(1, weights + 1)
     codes = {scale: (rng.normal(scale=scale, size=(50, 2)), rng.integers(10, size=50)) for scale in scales}
-    figure = figures.latent_scatters(codes, NAMES, "")
+    figure = sheets.latent_scatters(codes, NAMES, "")
     panels = [axes for axes in figure.axes if axes.axison]
     assert len(panels) == 2 * weights
     upper, lower = panels[:weights], panels[weights:]
@@ -63,14 +63,60 @@ def test_sheet_of_scatters_has_the_same_axes_in_all_panels_of_a_half(rng, weight
 
 
 def test_sheet_of_manifolds_shows_every_second_cell_of_the_right_weight():
-    axis = np.linspace(-3, 3, 6)
-    z0, z1 = np.meshgrid(axis, axis[::-1])
-    grids = {w: ((w + z0 + 10 * z1)[..., None, None] * np.ones((28, 28))) for w in (0.0, 1.0)}
-    figure = figures.decoder_manifolds(grids, axis, "")
-    for axes, (kl_weight, _) in zip(figure.axes, grids.items(), strict=False):
+    coordinates = np.stack([np.linspace(-3, 3, 6), np.linspace(10, 20, 6)])
+    z0, z1 = np.meshgrid(coordinates[0], coordinates[1][::-1])
+    grids = {w: ((w + z0 + 10 * z1)[..., None, None] * np.ones((28, 28)), coordinates, w / 2) for w in (0.0, 1.0)}
+    figure = sheets.decoder_manifolds(grids, "")
+    for axes, kl_weight in zip(figure.axes, grids, strict=False):
         cells = np.asarray(axes.images[0].get_array())[14::28, 14::28]
-        expected = kl_weight + axis[::2][None, :] + 10 * axis[::2][::-1][:, None]
+        expected = kl_weight + coordinates[0, ::2][None, :] + 10 * coordinates[1, ::2][::-1][:, None]
         np.testing.assert_allclose(cells, expected)
+        assert f"{kl_weight / 2:.1%} of the test codes" in axes.get_title()
+
+
+def test_ellipses_are_two_deviations_each_way_around_the_first_means(rng):
+    mean, log_var = rng.normal(size=(40, 2)), rng.normal(size=(40, 2))
+    figure = sheets.posterior_ellipses({1.0: (mean, log_var, np.zeros(40, int))}, NAMES, "")
+    ellipses = [
+        patch for patch in figure.axes[0].patches if isinstance(patch, Ellipse) and not isinstance(patch, Circle)
+    ]
+    assert len(ellipses) == 25
+    np.testing.assert_allclose([patch.get_center() for patch in ellipses], mean[:25])
+    sizes = [(patch.get_width(), patch.get_height()) for patch in ellipses]
+    np.testing.assert_allclose(sizes, 4 * np.exp(log_var[:25] / 2))
+
+
+def test_plane_has_every_run_the_limits_and_lines_on_which_the_bound_is_the_same():
+    runs = pd.DataFrame({"dataset": "mnist", "kl_weight": [0, 0, 1, 1], "rate": [90, 80, 6, 7], "images": 1000})
+    runs = runs.assign(distortion=[100, 101, 120, 121], entropy_floor=45.0, zero_information_distortion=205.0)
+    axes = sheets.rate_distortion(runs.assign(negative_elbo=runs["rate"] + runs["distortion"])).axes[0]
+    places = np.concatenate([points.get_offsets() for points in axes.collections])
+    np.testing.assert_allclose(places, [[0, 205], *runs[["rate", "distortion"]].to_numpy()])
+    *bounds, floor, limit = (line.get_xydata() for line in axes.lines)
+    for line in bounds:
+        assert np.ptp(line.sum(axis=1)) < 1e-9
+    assert floor[0, 1] == 45
+    assert limit[0, 0] == pytest.approx(np.log(1000))
+    assert {"0", "1"} <= {text.get_text() for text in axes.texts}
+
+
+def test_rate_split_stacks_shares_of_information_and_mismatch():
+    means = {"kl_weight": [0.0, 1.0], "rate_mean": [40.0, 5.0], "mutual_information_mean": [8.0, 4.0]}
+    losses = pd.DataFrame(means | {"marginal_kl_mean": [32.0, 1.0]})
+    losses = losses.assign(rate_std=1.0, mutual_information_std=np.nan, marginal_kl_std=1.0)
+    left, right = sheets.rate_split(losses, np.log(10_000)).axes
+    np.testing.assert_allclose([bar.get_height() for bar in right.patches], [0.2, 0.8, 0.8, 0.2])
+    assert [text.get_text() for text in left.get_xticklabels()] == ["0", "1"]
+
+
+def test_a_grid_over_a_wide_region_is_marked_with_round_numbers_where_they_are():
+    coordinates = np.stack([np.linspace(-47, 33, 5), np.linspace(0.1, 0.9, 5)])
+    axes = figures.decoder_manifold(np.zeros((5, 5, 28, 28)), coordinates, "", 0.5).axes[0]
+    labels = [float(text.get_text()) for text in axes.get_xticklabels()]
+    assert labels == [-40, -20, 0, 20]
+    places = np.interp(labels, coordinates[0], np.arange(5) * 28 + 13.5)
+    np.testing.assert_allclose(axes.get_xticks(), places)
+    assert axes.get_yticks()[0] > axes.get_yticks()[-1]  # z[1] grows upwards
 
 
 @pytest.mark.parametrize("epochs", [1, 3])
@@ -78,7 +124,7 @@ def test_curves_show_every_epoch_also_when_there_is_one(epochs):
     figure = figures.training_curves(history(epochs), "")
     assert [len(line.get_xdata()) for axes in figure.axes for line in axes.lines] == [epochs] * 6
     assert all(line.get_marker() == ("o" if epochs == 1 else "") for axes in figure.axes for line in axes.lines)
-    sheet = figures.loss_curves({0.0: history(epochs), 2.0: history(epochs)}, "")
+    sheet = sheets.loss_curves({0.0: history(epochs), 2.0: history(epochs)}, "")
     assert [len(axes.lines) for axes in sheet.axes] == [2, 2, 2]
     assert [text.get_text() for text in sheet.legends[0].get_texts()] == ["0", "2"]
     bound = sheet.axes[2].lines[0].get_ydata()
@@ -92,8 +138,8 @@ def test_axes_of_every_figure_are_labelled(rng):
         figures.prior_cloud(z),
         figures.kl_terms(z[:, 0], np.abs(z[:, 1]), z[:, 0] ** 2, z[:, 1] ** 2),
         figures.latent_scatter(z, labels, NAMES, ""),
-        figures.latent_scatters({0.0: (z, labels)}, NAMES, ""),
-        figures.decoder_manifold(np.zeros((4, 4, 28, 28)), np.linspace(-3, 3, 4), ""),
+        sheets.latent_scatters({0.0: (z, labels)}, NAMES, ""),
+        figures.decoder_manifold(np.zeros((4, 4, 28, 28)), np.tile(np.linspace(-3, 3, 4), (2, 1)), "", 0.5),
         figures.training_curves(history(2), ""),
     ]
     for figure in shown:

@@ -3,9 +3,10 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from vae_core import figures
-from vae_core.latent import decode, decode_grid, encode, quantile_axis, uniform_axis
+from vae_core import canvas, figures
+from vae_core.latent import Snapshots, decode, decode_grid, encode
 from vae_core.models import VAE, mlp_encoder, reference_vae
+from vae_core.windows import occupied_axes, quantile_axes, share_within, uniform_axes
 
 
 @pytest.fixture(scope="module")
@@ -23,16 +24,16 @@ def logit(p):
 
 
 def test_grid_columns_follow_z0_and_rows_run_down_z1(coordinates_vae):
-    axis = np.array([-2.0, -0.5, 1.0, 3.0])
-    grid = logit(decode_grid(coordinates_vae, axis).astype(float))
+    axes = np.array([[-2.0, -0.5, 1.0, 3.0], [0.5, 0.75, 1.0, 4.0]])
+    grid = logit(decode_grid(coordinates_vae, axes).astype(float))
     assert grid.shape == (4, 4, 28, 28)
-    np.testing.assert_allclose(grid[:, :, 0, 0], np.tile(axis, (4, 1)), atol=1e-4)
-    np.testing.assert_allclose(grid[:, :, 0, 1], np.tile(axis[::-1, None], (1, 4)), atol=1e-4)
+    np.testing.assert_allclose(grid[:, :, 0, 0], np.tile(axes[0], (4, 1)), atol=1e-4)
+    np.testing.assert_allclose(grid[:, :, 0, 1], np.tile(axes[1, ::-1, None], (1, 4)), atol=1e-4)
 
 
 def test_tiles_stand_where_the_grid_has_them():
     images = np.arange(3 * 4).reshape(3, 4, 1, 1) * np.ones((1, 1, 28, 28)) + np.linspace(0, 0.5, 28)[:, None]
-    tiled = figures.tile(images)
+    tiled = canvas.tile(images)
     assert tiled.shape == (3 * 28, 4 * 28)
     for row in range(3):
         for column in range(4):
@@ -41,13 +42,20 @@ def test_tiles_stand_where_the_grid_has_them():
 
 
 @pytest.mark.parametrize(
-    "axis", [uniform_axis(), quantile_axis(), uniform_axis(8, limit=5)], ids=["3", "quantile", "5"]
+    "window",
+    [
+        uniform_axes(),
+        quantile_axes(),
+        uniform_axes(8, limit=5),
+        np.stack([np.linspace(-6, -1, 9), np.linspace(0, 4, 9)]),
+    ],
+    ids=["3", "quantiles", "5", "occupied"],
 )
-def test_the_manifold_shows_each_cell_at_the_coordinates_on_its_axes(coordinates_vae, axis):
-    figure = figures.decoder_manifold(decode_grid(coordinates_vae, axis), axis, "")
-    axes = figure.axes[0]
+def test_the_manifold_shows_each_cell_at_the_coordinates_on_its_axes(coordinates_vae, window):
+    axes = figures.decoder_manifold(decode_grid(coordinates_vae, window), window, "", 0.123).axes[0]
+    assert "12.3% of the test codes" in axes.get_xlabel()
     picture = np.asarray(axes.images[0].get_array(), float)
-    spacing = np.diff(axis).max()
+    spacing = np.diff(window).max()
     for x, x_label in zip(axes.get_xticks(), axes.get_xticklabels(), strict=True):
         for y, y_label in zip(axes.get_yticks(), axes.get_yticklabels(), strict=True):
             row, column = 28 * (round(y) // 28), 28 * (round(x) // 28)
@@ -56,12 +64,46 @@ def test_the_manifold_shows_each_cell_at_the_coordinates_on_its_axes(coordinates
     assert len(axes.get_xticks()) >= 3
 
 
-def test_quantile_axis_cuts_the_prior_into_equal_shares():
-    assert norm.cdf(quantile_axis(30)) == pytest.approx((np.arange(30) + 0.5) / 30)
+def test_quantile_axes_cut_the_prior_into_equal_shares():
+    for axis in quantile_axes(30):
+        assert norm.cdf(axis) == pytest.approx((np.arange(30) + 0.5) / 30)
 
 
-def test_uniform_axis_spans_the_window_of_seed_004():
-    assert uniform_axis() == pytest.approx(np.linspace(-3, 3, 30))
+def test_uniform_axes_span_the_window_of_seed_004():
+    assert uniform_axes() == pytest.approx(np.stack([np.linspace(-3, 3, 30)] * 2))
+
+
+def test_occupied_axes_cover_98_percent_of_each_dimension(rng):
+    mean = rng.normal(size=(5000, 2)) * [30, 0.1] + [7, -2]
+    axes = occupied_axes(mean, cells=5)
+    for i in range(2):
+        inside = (mean[:, i] >= axes[i, 0]) & (mean[:, i] <= axes[i, -1])
+        assert inside.mean() == pytest.approx(0.98, abs=0.001)
+        assert np.ptp(np.diff(axes[i])) == pytest.approx(0, abs=1e-9)
+    assert share_within(mean, axes) == pytest.approx(0.98**2, abs=0.003)
+
+
+def test_share_within_needs_both_coordinates_inside():
+    mean = np.array([[0.0, 0.0], [2.9, -2.9], [0.0, 3.1], [-3.1, 0.0], [9.0, 9.0]])
+    assert share_within(mean, uniform_axes()) == pytest.approx(0.4)
+
+
+@pytest.mark.parametrize(("epochs", "wanted"), [(1, [0, 1]), (3, [0, 1, 2, 3]), (400, None)])
+def test_snapshots_are_of_the_same_images_and_latent_points_as_training_goes_on(digits, epochs, wanted):
+    vae = reference_vae(1.0, seed=0, hidden_units=4)
+    snapshots = Snapshots(vae, digits.validation_images[:5], epochs)
+    for epoch in range(epochs + 1):
+        snapshots.take(epoch)
+        if epoch == 0:
+            before = encode(vae, digits.validation_images[:5])[0]
+            vae.encoder.set_weights([2 * weight for weight in vae.encoder.get_weights()])
+    assert snapshots.epochs[0] == 0
+    assert snapshots.epochs[-1] == epochs
+    assert len(snapshots.epochs) <= 17
+    assert wanted is None or snapshots.epochs == wanted
+    np.testing.assert_array_equal(snapshots.codes[0], before)
+    np.testing.assert_array_equal(snapshots.codes[-1], encode(vae, digits.validation_images[:5])[0])
+    np.testing.assert_array_equal(snapshots.manifolds[0], decode_grid(vae, quantile_axes(12)))
 
 
 def test_encode_and_decode_are_the_models_own_passes_on_all_images(digits):

@@ -1,9 +1,14 @@
 import hashlib
 import json
 
+import numpy as np
 import pytest
+from matplotlib.colors import to_rgb
+from matplotlib.patches import Rectangle
+from PIL import Image
 
 from vae_core import runs
+from vae_core.canvas import CLASS_COLORS, new_figure
 from vae_core.errors import InputError
 
 PARAMETERS = {
@@ -153,3 +158,31 @@ def test_read_runs_takes_only_what_is_done_in_the_order_of_the_weights(finished)
 def test_json_refuses_what_is_not_json(tmp_path):
     with pytest.raises(ValueError, match="JSON"):
         runs.write_json(tmp_path / "measures.json", {"rate": float("nan")})
+
+
+def test_saved_figures_keep_white_and_the_class_colours_however_little_there_is_of_them(tmp_path):
+    figure, axes = new_figure(6, 4)
+    axes.imshow(np.random.default_rng(0).uniform(size=(300, 300)), cmap="viridis")
+    for place, color in enumerate(CLASS_COLORS):
+        figure.patches.append(Rectangle((place / 20, 0.01), 0.01, 0.015, color=color, transform=figure.transFigure))
+    runs.save_figure(tmp_path / "figure.png", figure)
+    runs.save_animation(tmp_path / "figure.gif", [figure, figure], milliseconds=10)
+    expected = {tuple(round(255 * channel) for channel in to_rgb(color)) for color in CLASS_COLORS}
+    for name in ("figure.png", "figure.gif"):
+        colors = {color: count for count, color in Image.open(tmp_path / name).convert("RGB").getcolors(1 << 24)}
+        assert expected <= set(colors)
+        assert max(colors, key=colors.get) == (255, 255, 255)
+
+
+def test_animation_shows_every_figure_and_the_last_one_longest(tmp_path):
+    figures = [new_figure(2, 2)[0] for _ in range(3)]
+    for number, figure in enumerate(figures):
+        figure.text(0.5, 0.5, str(number))
+    runs.save_animation(tmp_path / "a.gif", figures, milliseconds=50)
+    animation = Image.open(tmp_path / "a.gif")
+    durations = []
+    for frame in range(animation.n_frames):
+        animation.seek(frame)
+        durations.append(animation.info["duration"])
+    assert durations == [50, 50, 200]
+    assert animation.info["loop"] == 0

@@ -4,9 +4,9 @@ import vae_core.backend  # noqa: F401
 
 import numpy as np
 from keras import ops
-from scipy.stats import norm
 
 from vae_core.models import VAE
+from vae_core.windows import quantile_axes
 
 
 def encode(vae: VAE, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -15,30 +15,38 @@ def encode(vae: VAE, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.asarray(mean), np.asarray(log_var)
 
 
-def uniform_axis(cells: int = 30, limit: float = 3.0) -> np.ndarray:
-    """Latent coordinates at equal distances on [-limit, limit], like seed 004's manifold: (cells,)."""
-    return np.linspace(-limit, limit, cells)
-
-
-def quantile_axis(cells: int = 30) -> np.ndarray:
-    """Latent coordinates at the middles of equally probable slices of the prior: (cells,).
-
-    z_i = Phi^-1((i + 1/2) / cells), so that every cell of the grid stands for the same share of prior samples.
-    """
-    return norm.ppf((np.arange(cells) + 0.5) / cells)
-
-
 def decode(vae: VAE, z: np.ndarray) -> np.ndarray:
     """Expected images at latent points, p(pixel = 1 | z); z: (N, latent_dim), returns (N, 28, 28, 1) in [0, 1]."""
     return np.asarray(ops.sigmoid(vae.decoder(z)))
 
 
-def decode_grid(vae: VAE, axis: np.ndarray) -> np.ndarray:
-    """Decode the grid axis x axis of a 2-D latent space in one batch: (rows, columns, 28, 28), values in [0, 1].
+def decode_grid(vae: VAE, axes: np.ndarray) -> np.ndarray:
+    """Decode the grid axes[0] x axes[1] of a 2-D latent space in one batch: (rows, columns, 28, 28), values in [0, 1].
 
-    z[0] grows with the column; z[1] grows upwards, so row 0 holds the largest.
+    axes: (2, cells). z[0] grows with the column; z[1] grows upwards, so row 0 holds the largest.
     """
-    z0, z1 = np.meshgrid(axis, axis[::-1])  # (rows, columns) each
+    z0, z1 = np.meshgrid(axes[0], axes[1][::-1])  # (rows, columns) each
     z = np.stack([z0.ravel(), z1.ravel()], axis=-1)  # (rows * columns, 2)
     images = decode(vae, z)  # (rows * columns, 28, 28, 1)
-    return images.reshape(len(axis), len(axis), *images.shape[1:3])  # (rows, columns, 28, 28)
+    return images.reshape(*z0.shape, *images.shape[1:3])  # (rows, columns, 28, 28)
+
+
+class Snapshots:
+    """Codes of the same images and images at the same latent points, as training goes on.
+
+    Taken before training and after some of the epochs, denser at the beginning, where most happens.
+    """
+
+    def __init__(self, vae: VAE, images: np.ndarray, epochs: int, pictures: int = 16):
+        self.vae, self.images, self.axes = vae, images, quantile_axes(cells=12)
+        self.wanted = {0, *np.geomspace(1, epochs, pictures).round().astype(int).tolist()}
+        self.epochs: list[int] = []
+        self.codes: list[np.ndarray] = []  # each (N, 2)
+        self.manifolds: list[np.ndarray] = []  # each (12, 12, 28, 28)
+
+    def take(self, epoch: int) -> None:
+        """Keep codes and decoded grid, if this epoch is one of those wanted."""
+        if epoch in self.wanted:
+            self.epochs.append(epoch)
+            self.codes.append(encode(self.vae, self.images)[0])
+            self.manifolds.append(decode_grid(self.vae, self.axes))

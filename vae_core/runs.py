@@ -4,7 +4,7 @@ run.ipynb              the executed notebook
 config.json            every parameter and the data's checksum: what decides the numbers
 history.csv            the losses per epoch
 measures.json          the measures on the test images
-latent_scatter.png, decoder_manifold.png, decoder_manifold_quantiles.png
+latent_scatter.png, decoder_manifold.png, decoder_manifold_quantiles.png, decoder_manifold_occupied.png
 latent.npz, model.weights.h5
 record.json            written last, with the hashes of the others: the run is done if it is there and they hold
 """
@@ -15,7 +15,7 @@ import json
 import math
 import platform
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -23,8 +23,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from IPython import display
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
 from PIL import Image
 
+from vae_core.canvas import CLASS_COLORS
 from vae_core.errors import InputError
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -86,22 +89,47 @@ def run_config(parameters: Mapping[str, object], data_checksum: str) -> dict[str
     return {**parameters, "kl_weight": abs(float(parameters["kl_weight"])), "data_checksum": data_checksum}
 
 
-def save_figure(path: Path, figure, colors: int = 256) -> display.Image:
+def save_figure(path: Path, figure: Figure, colors: int = 220) -> display.Image:
     """Save a figure with a palette, for a third of the size or less, and return that very picture for the notebook."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
-    picture = Image.open(buffer).convert("RGB")
+    picture = _picture(figure)
+    # The figure's own colours are chosen by area: a few dots and a legend would lose theirs without the class colours.
+    own = np.array(picture.quantize(colors).getpalette(), np.uint8).reshape(-1, 3)
     small = io.BytesIO()
-    picture.quantize(colors, dither=Image.Dither.NONE).save(small, format="PNG", optimize=True)
+    picture.quantize(palette=_palette(own), dither=Image.Dither.NONE).save(small, format="PNG", optimize=True)
     replace_file(path, small.getvalue())
     return display.Image(data=small.getvalue(), format="png")
 
 
-def save_latent(folder: Path, manifold: np.ndarray, manifold_quantiles: np.ndarray, **arrays: np.ndarray) -> None:
-    """Write latent.npz: codes, labels and axes as they are, decoded grids in 8 bits per pixel."""
-    grids = {"manifold": manifold, "manifold_quantiles": manifold_quantiles}
-    grids = {name: np.round(255 * grid).astype(np.uint8) for name, grid in grids.items()}
-    np.savez_compressed(folder / "latent.npz", **grids, **arrays)
+def save_latent(folder: Path, images: Mapping[str, np.ndarray], arrays: Mapping[str, np.ndarray]) -> None:
+    """Write latent.npz: images with 8 bits per pixel; codes, labels and coordinates as they are."""
+    grey = {name: np.round(255 * np.asarray(image)).astype(np.uint8) for name, image in images.items()}
+    np.savez_compressed(folder / "latent.npz", **grey, **arrays)
+
+
+def save_animation(path: Path, frames: Iterable[Figure], milliseconds: int) -> None:
+    """Write figures as an animated GIF without end; the last picture stays four times as long."""
+    palette = _palette(np.linspace(0, 255, 32)[:, None].repeat(3, axis=1))  # greys
+    pictures = [_picture(frame).quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
+    durations = [milliseconds] * (len(pictures) - 1) + [4 * milliseconds]
+    buffer = io.BytesIO()
+    pictures[0].save(buffer, "GIF", save_all=True, append_images=pictures[1:], duration=durations, loop=0)
+    replace_file(path, buffer.getvalue())
+
+
+def _palette(colors: np.ndarray) -> Image.Image:
+    """These colours, (N, 3) in 0..255, with white, and the class colours, pure and half transparent on white."""
+    classes = 255 * np.array([to_rgb(color) for color in CLASS_COLORS])  # (10, 3)
+    palette = Image.new("P", (1, 1))
+    colors = colors[colors.min(axis=1) < 248]  # Pillow compares the upper bits: a background would take any near-white
+    mixed = np.concatenate([[[255, 255, 255]], colors, classes, (classes + 255) / 2])
+    palette.putpalette(mixed.round().astype(np.uint8).tobytes())
+    return palette
+
+
+def _picture(figure: Figure) -> Image.Image:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    return Image.open(buffer).convert("RGB")
 
 
 def write_json(path: Path, content: Mapping[str, object]) -> None:

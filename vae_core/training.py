@@ -7,6 +7,7 @@ own operations do.
 """
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import vae_core.backend  # noqa: F401
@@ -14,6 +15,7 @@ import vae_core.backend  # noqa: F401
 import numpy as np
 import pandas as pd
 import tensorflow as tf
+from threadpoolctl import threadpool_limits
 
 from vae_core.data import Dataset
 from vae_core.errors import InputError
@@ -22,22 +24,30 @@ from vae_core.progress import progress_bar
 
 
 def use_threads(threads: int) -> None:
-    """Give TensorFlow that many CPU threads. It has to come before the first computation.
+    """Give TensorFlow, NumPy and scikit-learn that many CPU threads. It has to come before the first computation.
 
     Raises RuntimeError if TensorFlow runs already with another number.
     """
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(threads)
+    threadpool_limits(threads)
 
 
 def train(
-    vae: VAE, dataset: Dataset, epochs: int, batch_size: int, seed: int, history_file: str | Path | None = None
+    vae: VAE,
+    dataset: Dataset,
+    epochs: int,
+    batch_size: int,
+    seed: int,
+    history_file: str | Path | None = None,
+    after_epoch: Callable[[int], None] | None = None,
 ) -> tuple[pd.DataFrame, list[float]]:
     """Train a compiled VAE; every epoch sees the training images once, in an order that only the seed decides.
 
     Returns the history, one row per epoch (epoch, objective, distortion, rate, and the same three with val_ for the
     validation images; nats per image), and the seconds that each epoch took. `history_file` is written anew after
-    every epoch, so that who waits can see how far it is.
+    every epoch, so that who waits can see how far it is. `after_epoch` is called with the number of epochs trained, the
+    first time with 0; its time does not count.
 
     Raises InputError in the first epoch whose losses are not finite.
     """
@@ -46,7 +56,9 @@ def train(
     validation_epoch = compiled_epoch(vae.test_step, dataset.validation_images, batch_size)
     in_order = np.arange(len(dataset.validation_images))
     shuffle = np.random.default_rng(seed).permutation
+    after_epoch = after_epoch or (lambda epoch: None)
     history, seconds = [], []
+    after_epoch(0)
     with progress_bar(epochs, f"training at kl_weight {vae.kl_weight:g}", unit="epoch") as bar:
         for epoch in range(1, epochs + 1):
             start = time.perf_counter()
@@ -62,6 +74,7 @@ def train(
             if history_file:
                 write_history(pd.DataFrame(history), history_file)
             bar.set_postfix_str(f"val_objective {row['val_objective']:.2f} nats/image", refresh=False)
+            after_epoch(epoch)
             bar.update()
     return pd.DataFrame(history), seconds
 

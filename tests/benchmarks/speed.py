@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from vae_core import figures, latent, training
+from vae_core import figures, latent, training, windows
 from vae_core.data import load_dataset
 from vae_core.models import VAE, mlp_decoder, mlp_encoder, reference_vae
 
@@ -72,7 +72,7 @@ def baseline(kl_weights: list[float], epochs: int) -> dict[str, float]:
             cells = [vae.decoder.predict(np.array([[z0, z1]]), verbose=0)[0] for z1 in axis[::-1] for z0 in axis]
             manifold_seconds.append(time.perf_counter() - start)
             images = 1 / (1 + np.exp(-np.reshape(cells, (30, 30, 28, 28))))
-            figures.decoder_manifold(images, axis, "").savefig(f"{folder}/manifold.png")
+            figures.decoder_manifold(images, np.stack([axis, axis]), "", 1.0).savefig(f"{folder}/manifold.png")
     return {"epoch": float(np.median(epoch_seconds)), "manifold": float(np.median(manifold_seconds))}
 
 
@@ -83,7 +83,7 @@ def suite(threads: int, epochs: int) -> dict[str, float]:
     vae = reference_vae(1.0, seed=0)
     _, seconds = training.train(vae, data, epochs, batch_size=128, seed=0)
     start = time.perf_counter()
-    latent.decode_grid(vae, latent.uniform_axis())
+    latent.decode_grid(vae, windows.uniform_axes())
     manifold = time.perf_counter() - start
     square = tf.random.normal((2048, 2048))
     best = min(timed(lambda: (square @ square).numpy()) for _ in range(10))
