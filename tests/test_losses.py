@@ -3,7 +3,7 @@ import pytest
 from scipy.integrate import quad
 from scipy.stats import norm
 
-from vae_core.losses import bernoulli_nll, kl_divergence
+from vae_core.losses import bernoulli_nll, bernoulli_nll_pairs, kl_divergence
 from vae_core.measures import entropy_floor, zero_information_distortion
 
 
@@ -74,3 +74,9 @@ def test_mnist_entropy_floor_is_the_loss_of_a_perfect_copy(mnist):
 def test_mnist_collapse_ends_at_the_loss_of_the_mean_image(mnist):
     train_images = np.concatenate([mnist.validation_images, mnist.train_images])
     assert zero_information_distortion(train_images, mnist.test_images) == pytest.approx(205.80, abs=0.005)
+
+
+def test_bernoulli_nll_of_pairs_is_that_of_each_image_under_each_code(rng):
+    images, logits = rng.uniform(size=(3, 28, 28, 1)), rng.normal(size=(5, 28, 28, 1))
+    one_by_one = [[np.asarray(bernoulli_nll(x[None], decoded[None]))[0] for decoded in logits] for x in images]
+    np.testing.assert_allclose(np.asarray(bernoulli_nll_pairs(images, logits)), one_by_one, rtol=1e-5)

@@ -1,19 +1,29 @@
 from dataclasses import replace
 
+import keras
 import numpy as np
 import pytest
+from keras import ops
+from scipy.integrate import quad
+from scipy.special import log_expit
+from scipy.stats import multivariate_normal, norm
 
-from vae_core.measures import active_units, entropy_floor, evaluate, zero_information_distortion
-from vae_core.models import reference_vae
+from vae_core import measures
+from vae_core.estimates import with_error
+from vae_core.latent import encode
+from vae_core.measures import (
+    entropy_floor,
+    evaluate,
+    nll,
+    nll_by_quadrature,
+    zero_information_distortion,
+)
+from vae_core.models import VAE, mlp_encoder, reference_vae
+from vae_core.training import train
 
 
 def relu(x):
     return np.maximum(x, 0)
-
-
-def test_active_units_counts_dimensions_whose_means_vary(rng):
-    spread = np.array([1.0, 0.2, 0.05, 0.0])  # variances 1, 0.04, 0.0025, 0
-    assert active_units(rng.normal(size=(10_000, 4)) * spread + 7) == 2
 
 
 def test_entropy_floor_of_grey_is_a_bit_per_pixel_and_of_black_and_white_nothing():
@@ -32,7 +42,7 @@ def test_zero_information_distortion_by_hand():
 def test_evaluate_against_an_independent_numpy_model(digits, kl_weight):
     vae = reference_vae(kl_weight, seed=0, hidden_units=16)
     few = replace(digits, test_images=digits.test_images[:40])
-    measured = evaluate(vae, few, samples=400)
+    measured = evaluate(vae, few, *encode(vae, few.test_images), samples=400, proposals=2)
     dense, mean_layer, log_var_layer = (layer.get_weights() for layer in vae.encoder.layers if layer.get_weights())
     hidden, logits_layer = (layer.get_weights() for layer in vae.decoder.layers if layer.get_weights())
     x = few.test_images.reshape(40, 784).astype(float)
@@ -47,6 +57,8 @@ def test_evaluate_against_an_independent_numpy_model(digits, kl_weight):
     assert measured["objective"] == pytest.approx(measured["distortion"] + kl_weight * measured["rate"])
     assert measured["negative_elbo"] == pytest.approx(measured["distortion"] + measured["rate"])
     assert (measured["images"], measured["samples"]) == (40, 400)
+    errors = (np.logaddexp(0, logits) - x * logits).sum(axis=-1).mean(axis=0).std(ddof=1) / np.sqrt(40)
+    assert measured["distortion_se"] == pytest.approx(errors, rel=0.05)
 
 
 def test_a_decoder_that_says_nothing_cannot_beat_the_mean_image(digits):
@@ -55,8 +67,93 @@ def test_a_decoder_that_says_nothing_cannot_beat_the_mean_image(digits):
     p = np.clip(digits.train_images.mean(axis=0), 1e-7, 1 - 1e-7).ravel()
     vae.decoder.set_weights([0 * w for w in vae.decoder.get_weights()[:-1]] + [np.log(p) - np.log1p(-p)])
     vae.encoder.set_weights([0 * w for w in vae.encoder.get_weights()])
-    measured = evaluate(vae, digits, samples=2)
+    measured = evaluate(vae, digits, *encode(vae, digits.test_images), samples=2)
     assert measured["rate"] == 0
-    assert measured["active_units"] == 0
     assert measured["distortion"] == pytest.approx(measured["zero_information_distortion"], rel=1e-5)
     assert measured["distortion"] > measured["entropy_floor"]
+    assert measured["nll"] == pytest.approx(measured["distortion"], rel=1e-5)  # p(x|z) is the same for all z
+
+
+@pytest.fixture(scope="module")
+def trained(digits):
+    """Two models of the digits, without and with the KL term."""
+    vaes = {kl_weight: reference_vae(kl_weight, seed=0, hidden_units=64) for kl_weight in (0.0, 1.0)}
+    for vae in vaes.values():
+        train(vae, digits, epochs=25, batch_size=50, seed=0)
+    return vaes
+
+
+@pytest.mark.parametrize("kl_weight", [0.0, 1.0])
+def test_nll_agrees_with_quadrature_and_is_below_the_bound(digits, trained, kl_weight):
+    vae, images = trained[kl_weight], digits.test_images
+    mean, log_var = encode(vae, images)
+    exact = nll_by_quadrature(vae, images[:50], mean, cells=200)
+    finer = nll_by_quadrature(vae, images[:50], mean, cells=300)
+    assert np.abs(exact - finer).max() < 0.02  # the grid is fine enough
+    estimate = nll(vae, images, mean, log_var)
+    above = np.mean(estimate[:50] - exact)
+    # Without the KL term posteriors lie between the prior and the codes, where few proposals are.
+    assert -0.1 < above < (0.1 if kl_weight else 6)
+    assert np.mean(nll(vae, images, mean, log_var, proposals=2)[:50] - exact) > above  # an upper bound that falls
+    measured = evaluate(vae, digits, mean, log_var)
+    assert measured["negative_elbo"] + measured["negative_elbo_se"] > measured["nll"] == pytest.approx(estimate.mean())
+    again = estimate[:200] - nll_by_quadrature(vae, images[:200], mean)
+    assert measured["nll_above_quadrature"] == pytest.approx(again.mean(), abs=0.01)
+
+
+def test_quadrature_of_a_decoder_whose_integral_is_known():
+    """Two pixels have the logits z[0] and z[1]; by symmetry a black or white pixel has probability 1/2."""
+    kernel = np.zeros((2, 784), "float32")
+    kernel[0, 0] = kernel[1, 1] = 1
+    decoder = keras.Sequential([keras.Input((2,)), keras.layers.Dense(784), keras.layers.Reshape((28, 28, 1))])
+    decoder.set_weights([kernel, np.zeros(784, "float32")])
+    vae = VAE(mlp_encoder(4), decoder, kl_weight=1.0, seed=0)
+    images = np.zeros((2, 28, 28, 1), "float32")
+    images[1, 0, 1] = 0.5
+    grey = quad(lambda z: np.exp(0.5 * log_expit(z) + 0.5 * log_expit(-z)) * norm.pdf(z), -10, 10)[0]
+    expected = [784 * np.log(2), 783 * np.log(2) - np.log(grey)]
+    far = np.array([[120.0, 0.0]], "float32")
+    np.testing.assert_allclose(nll_by_quadrature(vae, images, far, cells=200), expected, rtol=1e-6)
+    none = np.zeros((2, 2), "float32")
+    np.testing.assert_allclose(nll(vae, images, none, none), expected, atol=0.01)
+
+
+def test_nll_of_a_linear_gaussian_model_is_that_of_its_gaussian(rng):
+    """x = W z + noise with z and noise of N(0, I): p(x) = N(0, W W^T + I), and the posterior is known too."""
+    w = rng.normal(size=(2, 6)).astype("float32")
+    decoder = keras.Sequential([keras.Input((2,)), keras.layers.Dense(6, use_bias=False)])
+    decoder.set_weights([w])
+    vae = VAE(mlp_encoder(4), decoder, kl_weight=1.0, seed=0)
+    x = (rng.normal(size=(300, 2)) @ w + rng.normal(size=(300, 6))).astype("float32")
+
+    def gaussian_pairs(images, means):
+        return 0.5 * ops.sum((images[:, None] - means[None]) ** 2 + np.log(2 * np.pi), axis=-1)
+
+    expected = -multivariate_normal(np.zeros(6), w.T @ w + np.eye(6)).logpdf(x)
+    exact = nll_by_quadrature(vae, x, np.zeros((1, 2)), pairwise_nll=gaussian_pairs)
+    np.testing.assert_allclose(exact, expected, rtol=1e-4)
+    posterior = np.linalg.inv(np.eye(2) + w @ w.T)
+    log_var = np.broadcast_to(np.log(np.diag(posterior)), (300, 2))
+    estimate = nll(vae, x, x @ w.T @ posterior, log_var, pairwise_nll=gaussian_pairs)
+    np.testing.assert_allclose(estimate, expected, atol=0.3)
+    assert np.mean(estimate - expected) == pytest.approx(0, abs=0.02)
+
+
+def test_nll_is_fair_to_posteriors_that_are_nowhere_near_the_true_one(digits, trained):
+    """Codes moved far away are useless as proposals; those from the prior still find -log p(x)."""
+    vae, images = trained[1.0], digits.test_images
+    mean, log_var = encode(vae, images)
+    misled = nll(vae, images, mean + 30, log_var - 10)
+    assert np.mean(misled - nll(vae, images, mean, log_var)) == pytest.approx(0, abs=0.4)
+
+
+def test_blocks_of_proposals_do_not_change_the_estimate(digits, trained, monkeypatch):
+    vae, images = trained[1.0], digits.test_images[:30]
+    mean, log_var = encode(vae, images)
+    whole = nll(vae, images, mean, log_var, proposals=1024)
+    monkeypatch.setattr(measures, "BLOCK", 333)
+    np.testing.assert_allclose(nll(vae, images, mean, log_var, proposals=1024), whole, rtol=1e-6)
+
+
+def test_with_error_by_hand():
+    assert with_error(a=[1.0, 2.0, 3.0]) == {"a": 2.0, "a_se": pytest.approx(1 / np.sqrt(3))}

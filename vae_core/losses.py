@@ -20,6 +20,16 @@ def bernoulli_nll(images, logits):
     return ops.sum(ops.binary_crossentropy(images, logits, from_logits=True), axis=pixels)
 
 
+def bernoulli_nll_pairs(images, logits):
+    """`bernoulli_nll` of every image under every decoded code, by one matrix product.
+
+    images: (N, 28, 28, 1), logits: (M, 28, 28, 1), or any shapes that agree but for the first axis
+    returns: (N, M), nats per image
+    """
+    x, logits = ops.reshape(images, (len(images), -1)), ops.reshape(logits, (len(logits), -1))  # (N, 784), (M, 784)
+    return ops.sum(ops.softplus(logits), axis=1) - ops.matmul(x, ops.transpose(logits))
+
+
 def kl_divergence(mean, log_var):
     """KL divergence of a diagonal Gaussian from the standard normal.
 

@@ -1,50 +1,129 @@
-"""What a trained VAE achieves on the test images, in numbers that can be compared across weights."""
+"""How well a trained VAE codes images: the two terms, the bound, and -log p(x) itself, in nats per image."""
+
+from collections.abc import Callable
+
+import vae_core.backend  # noqa: F401
 
 import numpy as np
+import tensorflow as tf
+from keras import ops
+from scipy.special import entr, logsumexp
+from scipy.stats import norm
 
+from vae_core.aggregate import log_aggregate_posterior
 from vae_core.data import Dataset
-from vae_core.latent import encode
-from vae_core.losses import bernoulli_nll, kl_divergence
+from vae_core.estimates import with_error
+from vae_core.losses import bernoulli_nll, bernoulli_nll_pairs, kl_divergence
 from vae_core.models import VAE, Sampling
 
-ACTIVE_VARIANCE = 0.01
+PROPOSALS = 20_000
+CHECKED = 200  # images for which the quadrature is done too
+BLOCK = 500  # codes decoded at a time: 20 MB beside 10,000 images
 
 
-def evaluate(vae: VAE, dataset: Dataset, samples: int = 8, seed: int = 0) -> dict[str, float]:
-    """All measures on the test images, the distortion averaged over draws from q(z|x).
+def evaluate(
+    vae: VAE,
+    dataset: Dataset,
+    mean: np.ndarray,
+    log_var: np.ndarray,
+    samples: int = 8,
+    proposals: int = PROPOSALS,
+    seed: int = 0,
+) -> dict[str, float]:
+    """Both terms on the test images, the distortion averaged over draws from q(z|x), their sums, and `nll`.
 
-    objective = distortion + kl_weight * rate,  negative_elbo = distortion + rate
+    objective = distortion + kl_weight * rate,  negative_elbo = distortion + rate >= nll
 
-    returns: means over the images in nats per image, `active_units`, the two anchors between which a Bernoulli
-    distortion makes sense, and the numbers of images and of draws per image
+    mean, log_var: (N, latent_dim), of q(z|x) of the test images
+    returns: means over the images in nats per image with their standard errors, the two anchors between which a
+    Bernoulli distortion makes sense, and the numbers of images, of draws and of proposals per image
     """
     images = dataset.test_images  # (N, 28, 28, 1)
-    mean, log_var = encode(vae, images)  # (N, latent_dim) each
     sampling = Sampling(seed)
     draws = [bernoulli_nll(images, vae.decoder(sampling(mean, log_var))) for _ in range(samples)]  # each (N,)
-    distortion = float(np.mean(draws))
-    rate = float(np.mean(kl_divergence(mean, log_var)))
+    distortion, rate = np.mean(draws, axis=0), np.asarray(kl_divergence(mean, log_var))  # (N,) each
+    estimate = nll(vae, images, mean, log_var, proposals, seed)
     return {
-        "distortion": distortion,
-        "rate": rate,
-        "objective": distortion + vae.kl_weight * rate,
-        "negative_elbo": distortion + rate,
-        "active_units": active_units(mean),
+        **with_error(
+            distortion=distortion,
+            rate=rate,
+            objective=distortion + vae.kl_weight * rate,
+            negative_elbo=distortion + rate,
+            nll=estimate,
+        ),
+        **(quadrature_check(vae, images[:CHECKED], mean, estimate) if mean.shape[1] == 2 else {}),
         "entropy_floor": entropy_floor(images),
         "zero_information_distortion": zero_information_distortion(dataset.train_images, images),
         "images": len(images),
         "samples": samples,
+        "proposals": proposals,
     }
 
 
-def active_units(mean: np.ndarray) -> int:
-    """Number of latent dimensions that carry information: Var over x of E[z|x] > 0.01.
+def nll(
+    vae: VAE,
+    images: np.ndarray,
+    mean: np.ndarray,
+    log_var: np.ndarray,
+    proposals: int = PROPOSALS,
+    seed: int = 0,
+    pairwise_nll: Callable = bernoulli_nll_pairs,
+) -> np.ndarray:
+    """-log p(x), importance-weighted: half of the proposals from q(z|x), half from the prior, all for every image.
 
-    Burda, Grosse and Salakhutdinov 2016, arXiv:1509.00519, section 5.2.
+    log p(x) ~ log 1/K sum over k of p(x|z_k) p(z_k) / r(z_k),  r(z) = 1/2 (mean over images of q(z|x)) + 1/2 p(z)
 
-    mean: (N, latent_dim), the means of q(z|x)
+    The proposals of an image are draws from q(z|x) of all images and from the prior, so that it holds where the own
+    q(z|x) is no approximation of the posterior, as at weight 0; and one blocked matrix product serves all images. In
+    expectation it is an upper bound, which falls to -log p(x) as K grows (Burda, Grosse and Salakhutdinov 2016,
+    arXiv:1509.00519); the weights are those of Veach and Guibas 1995. It is made for latent spaces of few dimensions:
+    in many, the codes of other images are no help, and what is left is the bound of K / (2 N) draws.
+
+    The cross-entropy of grey pixels is no normalised likelihood (see `bernoulli_nll`): this can be compared between
+    models of the same images, not with likelihoods of black-and-white MNIST.
+
+    images: (N, 28, 28, 1); mean, log_var: (N, latent_dim); proposals: K, rounded up to a multiple of 2 N
+    pairwise_nll: like `bernoulli_nll_pairs`, for the likelihood that the decoder was made for
+    returns: (N,), nats per image
     """
-    return int(np.sum(np.var(mean, axis=0) > ACTIVE_VARIANCE))
+    rng = np.random.default_rng(seed)
+    draws = -(-proposals // (2 * len(images)))
+    noise = rng.standard_normal((draws, *mean.shape))
+    coded = (mean + np.exp(log_var / 2) * noise).reshape(-1, mean.shape[1])  # (K / 2, latent_dim)
+    z = np.concatenate([coded, rng.standard_normal(coded.shape)])  # (K, latent_dim)
+    log_prior = norm.logpdf(z).sum(axis=1)  # (K,)
+    log_mixture = np.logaddexp(log_aggregate_posterior(z, mean, log_var), log_prior) - np.log(2)
+    return -_log_weighted_sum(vae, images, z, log_prior - log_mixture - np.log(len(z)), pairwise_nll)
+
+
+def nll_by_quadrature(
+    vae: VAE, images: np.ndarray, mean: np.ndarray, cells: int = 256, pairwise_nll: Callable = bernoulli_nll_pairs
+) -> np.ndarray:
+    """-log p(x) of a 2-D latent space, summed over a grid that covers the prior and all codes: the check of `nll`.
+
+    p(x) ~ sum over the grid of p(x|z) p(z) dz0 dz1,  z0 and z1 = sinh(u) at equal distances in u
+
+    The sinh sets the points densely where the prior is and widely where codes stray. 200 MNIST images at weight 0, with
+    codes as far as 136 from the origin: 172.8910 with 256 points each way, 172.8910 with 800.
+
+    images: (N, 28, 28, 1); mean: (M, 2), the codes to cover; cells: points in each dimension
+    returns: (N,), nats per image
+    """
+    limit = np.arcsinh(max(5, 1 + np.abs(mean).max()))
+    u, step = np.linspace(-limit, limit, cells, retstep=True)
+    z0, z1 = np.meshgrid(np.sinh(u), np.sinh(u))  # (cells, cells) each
+    z = np.stack([z0.ravel(), z1.ravel()], axis=1)  # (cells^2, 2)
+    log_cell = np.log(np.sqrt(1 + z**2) * step).sum(axis=1)  # dz = cosh(u) du
+    return -_log_weighted_sum(vae, images, z, norm.logpdf(z).sum(axis=1) + log_cell, pairwise_nll)
+
+
+def quadrature_check(vae: VAE, images: np.ndarray, mean: np.ndarray, estimate: np.ndarray) -> dict[str, float]:
+    """How far `nll` is above the quadrature on its first images, in nats per image, with the standard error.
+
+    images: (N, 28, 28, 1), a first part of those that were encoded and estimated; mean: (M, 2), estimate: (M,)
+    """
+    exact = nll_by_quadrature(vae, images, mean)
+    return with_error(nll_above_quadrature=estimate[: len(images)] - exact)
 
 
 def entropy_floor(images: np.ndarray) -> float:
@@ -56,9 +135,7 @@ def entropy_floor(images: np.ndarray) -> float:
     returns: nats per image
     """
     x = images.astype(np.float64)
-    with np.errstate(divide="ignore", invalid="ignore"):  # 0 log 0 is 0
-        entropy = -np.nan_to_num(x * np.log(x)) - np.nan_to_num((1 - x) * np.log(1 - x))
-    return float(entropy.sum() / len(x))
+    return float((entr(x) + entr(1 - x)).sum() / len(x))
 
 
 def zero_information_distortion(train_images: np.ndarray, images: np.ndarray) -> float:
@@ -72,3 +149,20 @@ def zero_information_distortion(train_images: np.ndarray, images: np.ndarray) ->
     p = np.clip(train_images.mean(axis=0, dtype=np.float64), 1e-7, 1 - 1e-7)  # (28, 28, 1)
     logits = np.broadcast_to(np.log(p) - np.log1p(-p), images.shape)
     return float(np.mean(bernoulli_nll(images, logits.astype(np.float32))))
+
+
+def _log_weighted_sum(
+    vae: VAE, images: np.ndarray, z: np.ndarray, log_weights: np.ndarray, pairwise_nll: Callable
+) -> np.ndarray:
+    """log sum over k of p(x|z_k) w_k for each image: (N,); in blocks, so that memory does not grow with K."""
+
+    @tf.function(jit_compile=True)
+    def of_block(z, log_weights):
+        return ops.logsumexp(log_weights - pairwise_nll(images, vae.decoder(z)), axis=1)  # (N,)
+
+    z, log_weights = z.astype(np.float32), log_weights.astype(np.float32)
+    images = tf.constant(images)
+    parts = [
+        of_block(z[start : start + BLOCK], log_weights[start : start + BLOCK]) for start in range(0, len(z), BLOCK)
+    ]
+    return logsumexp(np.array(parts, np.float64), axis=0)
