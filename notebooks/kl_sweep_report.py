@@ -18,7 +18,7 @@ sweep_dir: str = ""  # folder of a sweep, such as results/kl_sweep/mnist; empty:
 # %%
 from IPython.display import Image, Markdown
 
-from vae_core import collector, findings, tables
+from vae_core import claims, collector, findings, tables
 
 sweep = collector.sweep_folder(sweep_dir)
 summary = collector.read_summary(sweep)
@@ -26,11 +26,12 @@ losses = tables.loss_table(summary)
 Markdown(tables.caption(summary))
 
 # %% [markdown]
-# ## The loss table
+# ## 1. The loss table
 #
-# Distortion and rate on the test images. `objective` is what each model was trained for: distortion + kl_weight * rate.
-# `negative_elbo` is distortion + rate for all of them, an upper bound on -log p(x), and so the one that can be
-# compared. `active_units` are the latent dimensions that carry information.
+# Everything is measured on the test images. `objective` is what each model was trained for: distortion + kl_weight *
+# rate. `negative_elbo` is distortion + rate for all of them, and so the one of the two that can be compared. It is an
+# upper bound on `nll`, which is -log p(x) itself, estimated by importance sampling. `mutual_information` is how much of
+# the rate tells images apart; `active_units` are the latent dimensions that do so.
 #
 # Follow one column downwards: which differences are larger than the spread between seeds, where several were run?
 
@@ -38,26 +39,61 @@ Markdown(tables.caption(summary))
 tables.readable_table(losses)
 
 # %% [markdown]
-# ## What the table says
-#
-# Each answer is computed from the numbers above.
+# What the table says, computed from it:
 
 # %%
 Markdown(findings.findings(summary).to_markdown())
 
 # %% [markdown]
-# ## The exchange rate
+# ## 2. The plane of rate and distortion
 #
+# Every run is a point. To the right: codes that cost more. Downwards: images that are drawn better. On a grey line the
+# negative ELBO is the same. The cross is a code that says nothing, the red line what no decoder can go below, the
+# dashed line the most that a rate can tell about which test image it was. Along which part of the curve does a nat of
+# rate buy much, and where does it buy nothing?
+
+# %%
+Image(sweep / "rate_distortion.png")
+
+# %% [markdown]
 # At a minimum of distortion + kl_weight * rate, one nat of rate more or less changes the distortion by kl_weight nats:
-# the weight is a price. Does the price that the models really pay between two neighbouring weights lie between the two?
-# (Where it does not: the models are not at the minimum of their objective, or they are for the training images but
-# not for these test images, or the seeds differ by more than the weights do.)
+# the weight is a price, and minus the slope of the curve. Does the price that the models really pay between two
+# neighbouring weights lie between the two? (Where it does not: the models are not at the minimum of their objective, or
+# they are for the training images but not for these test images, or the seeds differ by more than the weights do.)
 
 # %%
 Markdown(findings.exchange_rates(summary).to_markdown(disable_numparse=True))
 
 # %% [markdown]
-# ## Where the codes go
+# ## 3. What the rate is spent on
+#
+# rate = mutual_information + marginal_kl: what the code tells about the image, and what it costs that all codes
+# together are not spread like the prior. Only the first can be of use to the decoder. From which weight on does a
+# smaller weight buy no more information?
+
+# %%
+Image(sweep / "rate_split.png")
+
+# %% [markdown]
+# Of the marginal KL, `moment_kl` is due to mean and covariance of the codes; the rest is shape. The spreads are root
+# mean square distances from the origin per dimension, where the prior's samples have 1: of the means of q(z|x), which
+# the scatters show, and of draws from it, which the decoder gets. When the means shrink towards the origin, do the
+# draws?
+
+# %%
+tables.readable_table(losses, ["mean_spread", "draw_spread", "moment_kl", "marginal_kl", "knn_accuracy"])
+
+# %% [markdown]
+# ## 4. Does the code collapse?
+#
+# A collapsed dimension has rate 0: its q(z|x) is the prior whatever the image. Which dimension gives up first, and does
+# one give up while the other goes on?
+
+# %%
+Image(sweep / "dimensions.png")
+
+# %% [markdown]
+# ## 5. Where the codes go
 #
 # One panel per weight; each point is a test image, each colour a class, the rings are the prior's. In the upper half
 # all axes are the same and cover every code of every weight. In the lower half all axes fit the prior. Where do the
@@ -67,17 +103,80 @@ Markdown(findings.exchange_rates(summary).to_markdown(disable_numparse=True))
 Image(sweep / "latent_scatters.png")
 
 # %% [markdown]
-# ## What the decoders draw
+# Each weight on axes of its own, and for some images q(z|x) as an ellipse. How large is one image's ellipse beside the
+# cloud of all codes? That ratio is the information in the code.
+
+# %%
+Image(sweep / "posterior_ellipses.png")
+
+# %% [markdown]
+# ## 6. What the decoders draw
 #
-# The same window of the latent plane, three prior standard deviations each way, through each decoder. A caution from
-# the scatters: where the codes spread further than this window, it shows only a part of what the decoder can draw.
-# Which digits does each weight show, and how sharp are they?
+# The same window of the latent plane, three prior standard deviations each way, through each decoder. The percentage
+# says how many of the test codes lie in it: where it is low, the window shows parts that the decoder was never trained
+# on.
 
 # %%
 Image(sweep / "decoder_manifolds.png")
 
 # %% [markdown]
-# ## How the losses got there
+# At the prior's quantiles, so that each cell stands for equally many samples of the prior:
+
+# %%
+Image(sweep / "decoder_manifolds_quantiles.png")
+
+# %% [markdown]
+# And over the region where the codes of each model are, 98 % of them in each dimension. Which digits that seemed lost
+# are here?
+
+# %%
+Image(sweep / "decoder_manifolds_occupied.png")
+
+# %% [markdown]
+# ## 7. Samples, judged
+#
+# A sample of a VAE is a code from the prior, decoded. Beside them codes from a Gaussian mixture that was fitted to the
+# codes of training images: if these are good and those are not, the decoder is good and the codes are not where the
+# prior is. A classifier trained on real images says what it takes each sample for.
+
+# %%
+Image(sweep / "samples.png")
+
+# %% [markdown]
+# Over 10,000 of each: the judge's mean confidence, the entropy of the classes that it sees in nats, the number of
+# classes with at least 1 % of the samples, and the sharpness (variance of the Laplacian). The last row is what the same
+# judge says of real images. It can only choose among the classes, also for a picture that is none: confidence is
+# necessary for a good sample, not sufficient.
+
+# %%
+tables.drawn_table(summary)
+
+# %% [markdown]
+# ## 8. Claims checked
+#
+# What the document behind this suite says of its pictures, and what one often reads. The code computes each verdict
+# from the runs: confirmed or refuted where the mean over the seeds is on one side by more than their standard
+# deviation.
+
+# %%
+Markdown(claims.claims(summary).to_markdown())
+
+# %% [markdown]
+# ## 9. Motion
+#
+# From weight to weight, the same test images and the same latent points:
+
+# %%
+Image(sweep / "weights.gif")
+
+# %% [markdown]
+# From epoch to epoch at one weight, the same validation images and the same latent points:
+
+# %%
+Image(sweep / "epochs.gif")
+
+# %% [markdown]
+# ## 10. How the losses got there
 #
 # On the validation images, per epoch. Which weights settle at once, and which are still falling at the end?
 

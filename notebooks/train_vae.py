@@ -44,7 +44,7 @@ import os
 # %matplotlib inline
 import pandas as pd
 
-from vae_core import figures, latent, measures, models, runs, training
+from vae_core import aggregate, figures, generation, latent, measures, models, runs, training, windows
 from vae_core.data import load_dataset
 
 settings = {"kl_weight": kl_weight, "epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
@@ -66,20 +66,25 @@ figures.image_row(data.validation_images[:10], data.description, names)
 
 # %%
 vae = models.reference_vae(kl_weight, seed, learning_rate, hidden_units)
-history, seconds = training.train(vae, data, epochs, batch_size, seed, run / "history.csv")
+snapshots = latent.Snapshots(vae, data.validation_images[:2000], epochs)
+history, seconds = training.train(vae, data, epochs, batch_size, seed, run / "history.csv", snapshots.take)
 figures.training_curves(history, f"{data.name}, kl_weight {kl_weight:g}, seed {seed}")
 
 # %% [markdown]
 # ## In numbers, on the test images
 #
 # `negative_elbo` is distortion + rate at weight 1, whatever weight was trained with: it can be compared across a sweep,
-# `objective` cannot. No distortion can be below `entropy_floor`. A collapsed code, which is the prior whatever the
-# image, has rate 0 and at best a distortion of `zero_information_distortion`. How much of the way between the two does
-# this code buy, and for how many nats? Is every latent dimension used?
+# `objective` cannot. `nll` is -log p(x) itself, as far as sampling can tell: what the bound is above it, q(z|x) is away
+# from the true posterior. (The cross-entropy of grey pixels is not a normalised likelihood, so these numbers are not
+# comparable with those for black-and-white images.) Columns that end in _se are standard errors over the images.
+#
+# No distortion can be below `entropy_floor`. A collapsed code, which is the prior whatever the image, has rate 0 and at
+# best a distortion of `zero_information_distortion`. How much of the way between the two does this code buy, and for
+# how many nats?
 
 # %%
-measured = measures.evaluate(vae, data)
-runs.write_json(run / "measures.json", measured)
+mean, log_var = latent.encode(vae, data.test_images)
+measured = measures.evaluate(vae, data, mean, log_var)
 pd.Series(measured, name=f"kl_weight {kl_weight:g}").round(2).to_frame()
 
 # %% [markdown]
@@ -88,7 +93,6 @@ pd.Series(measured, name=f"kl_weight {kl_weight:g}").round(2).to_frame()
 # Each test image above, the image decoded from the mean of its code below. What got lost?
 
 # %%
-mean, log_var = latent.encode(vae, data.test_images)
 figures.image_pairs(data.test_images[:10], latent.decode(vae, mean[:10]), "Test images and their reconstructions")
 
 # %% [markdown]
@@ -103,27 +107,75 @@ scatter = figures.latent_scatter(mean, data.test_labels, data.class_names, title
 runs.save_figure(run / "latent_scatter.png", scatter)
 
 # %% [markdown]
-# ## What the decoder draws
+# ## What the codes tell, and what they only cost
 #
-# First on an even grid over three prior standard deviations each way. Which share of it looks like real images? (Codes
-# that lie outside this window do not show in it.)
+# The rate is `mutual_information`, which tells images apart and cannot exceed the logarithm of their number, plus
+# `marginal_kl`, the distance of all codes together from the prior, which tells nothing. Of the latter, `moment_kl` is
+# due to mean and covariance alone. `mean_spread` and `draw_spread` are distances from the origin (the prior's samples:
+# 1), of the means and of draws from q(z|x). `knn_accuracy` asks whether neighbours are of one class. How much of the
+# rate is information? Is every latent dimension used?
 
 # %%
-axis = latent.uniform_axis()
-manifold = latent.decode_grid(vae, axis)
+train_mean, train_log_var = latent.encode(vae, data.train_images)
+information = aggregate.evaluate(mean, log_var, data.test_labels, train_mean, data.train_labels)
+pd.Series(information, name=f"kl_weight {kl_weight:g}").round(3).to_frame()
+
+# %% [markdown]
+# ## What the decoder draws
+#
+# First on an even grid over three prior standard deviations each way. Which share of it looks like real images? Codes
+# that lie outside this window do not show in it: the line below says how many lie inside.
+
+# %%
+axes = windows.uniform_axes()
+manifold, share = latent.decode_grid(vae, axes), windows.share_within(mean, axes)
 title = f"{data.name}: decoded grid on [-3, 3] at kl_weight {kl_weight:g}"
-runs.save_figure(run / "decoder_manifold.png", figures.decoder_manifold(manifold, axis, title), colors=24)
+runs.save_figure(run / "decoder_manifold.png", figures.decoder_manifold(manifold, axes, title, share), colors=24)
 
 # %% [markdown]
 # Then at the prior's quantiles: every cell stands for the same share of samples from the prior, so this is what a
 # sample will look like, sorted by place.
 
 # %%
-quantiles = latent.quantile_axis()
-manifold_quantiles = latent.decode_grid(vae, quantiles)
+quantiles = windows.quantile_axes()
+at_quantiles = latent.decode_grid(vae, quantiles)
 title = f"{data.name}: decoded grid at prior quantiles, kl_weight {kl_weight:g}"
-manifold_figure = figures.decoder_manifold(manifold_quantiles, quantiles, title)
-runs.save_figure(run / "decoder_manifold_quantiles.png", manifold_figure, colors=24)
+figure = figures.decoder_manifold(at_quantiles, quantiles, title, windows.share_within(mean, quantiles))
+runs.save_figure(run / "decoder_manifold_quantiles.png", figure, colors=24)
+
+# %% [markdown]
+# Last over the region that the codes occupy, from their 1 % to their 99 % quantile in each dimension. Does it show more
+# classes than the two before?
+
+# %%
+occupied = windows.occupied_axes(mean)
+where_codes_are = latent.decode_grid(vae, occupied)
+title = f"{data.name}: decoded grid over the occupied region, kl_weight {kl_weight:g}"
+figure = figures.decoder_manifold(where_codes_are, occupied, title, windows.share_within(mean, occupied))
+runs.save_figure(run / "decoder_manifold_occupied.png", figure, colors=24)
+
+# %% [markdown]
+# ## Samples, judged
+#
+# Codes drawn from the prior, decoded; and codes drawn from a Gaussian mixture that was fitted to the training codes,
+# decoded. A small classifier, trained on the real training images, says of each what it takes it for and how sure it
+# is. Where the lower row is much better than the upper, the decoder is good and the codes are not where the prior is.
+
+# %%
+judge = generation.train_judge(data)
+drawn = generation.draw(vae, train_mean, train_log_var)
+prior_samples, mixture_samples = drawn["prior"][:12], drawn["mixture"][:12]
+words = [generation.opinions(judge, images, data.class_names) for images in (prior_samples, mixture_samples)]
+figures.sample_rows(prior_samples, mixture_samples, *words)
+
+# %% [markdown]
+# The same for 10,000 of each, and for the real test images: the judge's mean confidence, the entropy of the classes it
+# sees (log of their number if all are equally frequent), how many of them make up 1 % or more, and the sharpness
+# (variance of the Laplacian). A judge that knows the classes only has to choose one for a picture that is none of them.
+
+# %%
+judged = generation.evaluate(judge, drawn, data)
+pd.Series(judged, name=f"kl_weight {kl_weight:g}").round(3).to_frame()
 
 # %% [markdown]
 # ## The run folder
@@ -132,8 +184,14 @@ runs.save_figure(run / "decoder_manifold_quantiles.png", manifold_figure, colors
 # their hashes.
 
 # %%
+in_window = {"share_in_window": windows.share_within(mean, axes)}
+runs.write_json(run / "measures.json", {**measured, **information, **in_window, **judged})
+images = {"manifold": manifold, "manifold_quantiles": at_quantiles, "manifold_occupied": where_codes_are}
+images |= {"prior_samples": prior_samples, "mixture_samples": mixture_samples, "epoch_manifolds": snapshots.manifolds}
 codes = {"mean": mean, "log_var": log_var, "labels": data.test_labels}
-runs.save_latent(run, manifold, manifold_quantiles, axis=axis, quantiles=quantiles, **codes)
+codes |= {"axes": axes, "quantiles": quantiles, "occupied": occupied, "epoch_axes": snapshots.axes}
+codes |= {"epochs": snapshots.epochs, "epoch_codes": snapshots.codes, "epoch_labels": data.validation_labels[:2000]}
+runs.save_latent(run, images, codes)
 vae.save_weights(run / "model.weights.h5")
 runs.finish_run(run, seconds)
 print("written:", os.path.relpath(run))

@@ -22,7 +22,7 @@ from vae_core.notebooks import execute_notebook
 NOTEBOOKS = sorted((runs.PROJECT / "notebooks").glob("*.py"))
 RUN_FILES = {
     *("config.json", "history.csv", "measures.json", "record.json", "latent.npz", "model.weights.h5"),
-    *("latent_scatter.png", "decoder_manifold.png", "decoder_manifold_quantiles.png"),
+    *("latent_scatter.png", "decoder_manifold.png", "decoder_manifold_quantiles.png", "decoder_manifold_occupied.png"),
 }
 
 

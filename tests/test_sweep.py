@@ -12,10 +12,10 @@ import pandas as pd
 import pytest
 
 from tests.test_notebooks import RUN_FILES, assert_publishable
-from vae_core import data, runs, sweep
+from vae_core import collector, data, runs, sweep
 from vae_core.notebooks import execute_notebook
 
-SHEETS = ("latent_scatters.png", "decoder_manifolds.png", "loss_curves.png")
+SHEETS = {f"{name}.png" for name in collector.SHEETS} | {f"{name}.gif" for name in collector.ANIMATIONS}
 
 
 def run_sweep(*arguments, cwd=runs.PROJECT, **environment):
@@ -86,7 +86,9 @@ def test_the_report_shows_the_sheets_and_the_computed_findings(digits_sweep):
     assert "Which weight gives the lowest negative ELBO?" in text
     assert "No sweep of the data set digits is published" in text
     cells = nbformat.reads(text, nbformat.NO_CONVERT).cells
-    assert sum("image/png" in output.get("data", {}) for cell in cells for output in cell.get("outputs", [])) == 3
+    assert sum("image/png" in output.get("data", {}) for cell in cells for output in cell.get("outputs", [])) == 10
+    assert sum("image/gif" in output.get("data", {}) for cell in cells for output in cell.get("outputs", [])) == 2
+    assert "0.5, 1 and 2 are best: by nll" in text
 
 
 def test_the_same_sweep_again_runs_nothing_and_changes_no_run(digits_sweep):

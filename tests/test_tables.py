@@ -14,6 +14,7 @@ def summary(rates, distortions, seeds=(0, 1), spread=1.0, **settings):
             row |= {"learning_rate": 1e-3, "hidden_units": 512, "threads": 1} | settings
             row |= {"distortion": distortion + spread * seed, "rate": rate, "active_units": 2}
             row |= {"objective": row["distortion"] + kl_weight * rate, "negative_elbo": row["distortion"] + rate}
+            row |= {"nll": row["negative_elbo"] - 1, "mutual_information": min(rate, 5), "distortion_se": 0.1}
             rows.append(row | {"entropy_floor": 45.0, "zero_information_distortion": 205.0, "images": 10_000})
     return pd.DataFrame(rows)
 
@@ -32,6 +33,31 @@ def test_loss_table_has_mean_and_sample_deviation_over_seeds():
     assert losses["distortion_mean"].tolist() == pytest.approx([13, 23, 33])
     assert losses["distortion_std"].tolist() == pytest.approx([3, 3, 3])
     assert losses["rate_std"].tolist() == pytest.approx([0, 0, 0])
+
+
+def test_loss_table_has_every_measure_and_neither_anchors_nor_standard_errors():
+    losses = tables.loss_table(USUAL)
+    assert {"nll_mean", "nll_std", "mutual_information_mean"} <= set(losses)
+    assert not {"entropy_floor_mean", "images_mean", "distortion_se_mean", "threads_mean"} & set(losses)
+
+
+def test_dimensions_are_ranked_within_each_run():
+    swapped = pd.DataFrame({"kl_weight": [1.0, 1.0, 2.0], "rate_z0": [3.0, 1.0, 0.5], "rate_z1": [0.0, 5.0, 0.4]})
+    ranked = tables.ranked_rates(swapped.assign(rate_z0_se=9.0))
+    assert ranked.loc[1.0, "mean"].tolist() == [4.0, 0.5]
+    assert ranked.loc[1.0, "std"].tolist() == pytest.approx([np.sqrt(2), np.sqrt(0.5)])
+    assert ranked.loc[2.0, "mean"].tolist() == [0.5, 0.4]
+
+
+def test_drawn_table_has_prior_and_mixture_of_each_weight_and_the_real_images_once():
+    scores = {
+        f"{name}_{score}": place for place, name in enumerate(("prior", "mixture", "test")) for score in tables.DRAWN
+    }
+    table = tables.drawn_table(USUAL.assign(**scores))
+    assert len(table) == 2 * 3 + 1
+    assert table.loc[("10", "prior"), "sharpness"] == "0.0000 ± 0.0000"
+    assert table.loc[("10", "mixture"), "confidence"] == "1.00 ± 0.00"
+    assert table.loc[("-", "real test images")].tolist() == ["2.00", "2.00", "2.00", "2.0000"]
 
 
 def test_one_seed_has_no_deviation():

@@ -1,18 +1,31 @@
 """From finished run folders to what people read: tables, sheets of figures, the gallery page. Trains nothing."""
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
-from vae_core import figures, runs
+from vae_core import runs, sheets
+from vae_core.canvas import covering_square
 from vae_core.data import CLASS_NAMES
 from vae_core.errors import InputError
-from vae_core.tables import loss_table, loss_table_page, reproduction_page, summary_table
+from vae_core.tables import loss_table, loss_table_page, ranked_rates, reproduction_page, summary_table
+from vae_core.windows import share_within
 
 PUBLISHED = runs.RESULTS / "published" / "kl_sweep"
-SHEETS = ("latent_scatters", "decoder_manifolds", "loss_curves")
+SHEETS = (
+    *("rate_distortion", "latent_scatters", "posterior_ellipses", "decoder_manifolds", "decoder_manifolds_quantiles"),
+    *("decoder_manifolds_occupied", "samples", "rate_split", "dimensions", "loss_curves"),
+)
+ANIMATIONS = ("weights", "epochs")
+WINDOWS = {  # the name of the grid in latent.npz: of its axes there, and what the sheet says of it
+    "manifold": ("axes", "on [-3, 3]"),
+    "manifold_quantiles": ("quantiles", "at the prior's quantiles"),
+    "manifold_occupied": ("occupied", "over the region that the codes occupy, each on its own axes"),
+}
 
 
 def collect(sweep_dir: Path) -> None:
@@ -22,7 +35,7 @@ def collect(sweep_dir: Path) -> None:
     runs.replace_file(sweep_dir / "summary.csv", summary.to_csv(index=False))
     runs.replace_file(sweep_dir / "loss_table.csv", loss_table(summary).to_csv(index=False))
     runs.replace_file(sweep_dir / "loss_table.md", loss_table_page(summary))
-    _draw_sheets(sweep_dir, finished)
+    _draw_sheets(sweep_dir, finished, summary)
     if sweep_dir.resolve() == PUBLISHED / "mnist":
         runs.replace_file(runs.RESULTS / "README.md", gallery_page(finished))
 
@@ -63,6 +76,7 @@ def gallery_page(finished: pd.DataFrame) -> str:
             "",
             loss_table_page(summary_table(finished)),
             *(f"![{name}]({here}/{name}.png)\n" for name in SHEETS),
+            *(f"![animation over the {name}]({here}/{name}.gif)\n" for name in ANIMATIONS),
             "## Every run",
             "",
             "| kl_weight | seed | negative_elbo | executed notebook | codes | decoded grid |",
@@ -90,22 +104,56 @@ def _gallery_row(run, here: str) -> str:
     )
 
 
-def _draw_sheets(sweep_dir: Path, finished: pd.DataFrame) -> None:
-    """One panel or line per weight, from the first seed that it was run with; codes and grids come from latent.npz."""
+def _draw_sheets(sweep_dir: Path, finished: pd.DataFrame, summary: pd.DataFrame) -> None:
+    """What the tables show for all seeds; then one panel, line or frame per weight, from its first seed."""
+
+    def save(name: str, figure: Figure) -> None:
+        runs.save_figure(sweep_dir / f"{name}.png", figure)
+
+    losses = loss_table(summary)
+    save("rate_distortion", sheets.rate_distortion(summary))
+    save("rate_split", sheets.rate_split(losses, np.log(summary["images"].iloc[0])))
+    save("dimensions", sheets.dimensions(ranked_rates(summary), losses))
     shown = finished.groupby("kl_weight").first()
     dataset, seeds = shown["dataset"].iloc[0], sorted(shown["seed"].unique())
     title = f"{dataset}, seed {', '.join(map(str, seeds))}"
     histories = {kl_weight: runs.read_history(folder) for kl_weight, folder in shown["folder"].items()}
-    curves = figures.loss_curves(histories, f"Losses on the validation images: {title}")
-    runs.save_figure(sweep_dir / "loss_curves.png", curves)
+    save("loss_curves", sheets.loss_curves(histories, f"Losses on the validation images: {title}"))
     if not all((folder / "latent.npz").exists() for folder in shown["folder"]):
-        print("the sheets of scatters and manifolds are not redrawn: not every run has its latent.npz", file=sys.stderr)
+        print("sheets of codes and images are not redrawn: not every run has its latent.npz", file=sys.stderr)
         return
-    latents = {kl_weight: np.load(folder / "latent.npz") for kl_weight, folder in shown["folder"].items()}
+    latents = {kl_weight: _read_latent(folder) for kl_weight, folder in shown["folder"].items()}
+    names = CLASS_NAMES[dataset]
     codes = {kl_weight: (latent["mean"], latent["labels"]) for kl_weight, latent in latents.items()}
-    scatters = figures.latent_scatters(codes, CLASS_NAMES[dataset], f"Codes of the test images: {title}")
-    runs.save_figure(sweep_dir / "latent_scatters.png", scatters)
-    grids = {kl_weight: latent["manifold"] / np.float32(255) for kl_weight, latent in latents.items()}
-    axis = next(iter(latents.values()))["axis"]
-    manifolds = figures.decoder_manifolds(grids, axis, f"Decoded grids on [-3, 3], every second cell: {title}")
-    runs.save_figure(sweep_dir / "decoder_manifolds.png", manifolds)
+    save("latent_scatters", sheets.latent_scatters(codes, names, f"Codes of the test images: {title}"))
+    posteriors = {
+        kl_weight: (latent["mean"], latent["log_var"], latent["labels"]) for kl_weight, latent in latents.items()
+    }
+    save("posterior_ellipses", sheets.posterior_ellipses(posteriors, names, f"Codes of the test images: {title}"))
+    for grid, (axes, where) in WINDOWS.items():
+        manifolds = {
+            kl_weight: (latent[grid], latent[axes], share_within(latent["mean"], latent[axes]))
+            for kl_weight, latent in latents.items()
+        }
+        sheet = sheets.decoder_manifolds(manifolds, f"Decoded grids {where}, every second cell: {title}")
+        save(grid.replace("manifold", "decoder_manifolds"), sheet)
+    drawn = {kl_weight: (latent["prior_samples"], latent["mixture_samples"]) for kl_weight, latent in latents.items()}
+    scores = losses.set_index("kl_weight")
+    save("samples", sheets.samples(drawn, scores, f"Samples, by kl_weight; images: {title}; scores: all seeds"))
+    _animate(sweep_dir, latents, dataset)
+
+
+def _animate(sweep_dir: Path, latents: Mapping[float, Mapping[str, np.ndarray]], dataset: str) -> None:
+    """weights.gif goes through the weights; epochs.gif through the training at the weight nearest to 1."""
+    names, wide = CLASS_NAMES[dataset], covering_square(latent["mean"] for latent in latents.values())
+    frames = [sheets.weight_frame(kl_weight, latent, wide, names) for kl_weight, latent in latents.items()]
+    runs.save_animation(sweep_dir / "weights.gif", frames, milliseconds=1000)
+    kl_weight = min(latents, key=lambda weight: abs(weight - 1))
+    frames = sheets.epoch_frames(latents[kl_weight], names, f"{dataset}, kl_weight {kl_weight:g}")
+    runs.save_animation(sweep_dir / "epochs.gif", frames, milliseconds=700)
+
+
+def _read_latent(folder: Path) -> dict[str, np.ndarray]:
+    """What `runs.save_latent` wrote, images in [0, 1] again."""
+    arrays = np.load(folder / "latent.npz")
+    return {name: arrays[name] / np.float32(255) if arrays[name].dtype == np.uint8 else arrays[name] for name in arrays}

@@ -1,12 +1,16 @@
 """The tables of a sweep: one row per run, one row per weight, and the comparison of two sweeps. Reads no files."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
 from vae_core.data import DESCRIPTIONS
 
 SETTINGS = ["dataset", "kl_weight", "seed", "epochs", "batch_size", "learning_rate", "hidden_units", "threads"]
-COMPARED = ["distortion", "rate", "objective", "negative_elbo", "active_units"]
+COMPARED = ["distortion", "rate", "objective", "negative_elbo", "nll", "mutual_information", "active_units"]
+DRAWN = ["confidence", "class_entropy", "classes", "sharpness"]
+ANCHORS = ["entropy_floor", "zero_information_distortion", "images", "samples", "proposals"]
 
 
 def summary_table(finished: pd.DataFrame) -> pd.DataFrame:
@@ -18,16 +22,42 @@ def loss_table(summary: pd.DataFrame) -> pd.DataFrame:
     """One row per kl_weight: mean and standard deviation over seeds; with one seed the deviation is not known (NaN)."""
     groups = summary.groupby("kl_weight")
     columns = {"dataset": groups["dataset"].first(), "epochs": groups["epochs"].first(), "seeds": groups.size()}
-    for name in COMPARED:
+    for name in _measured(summary):
         columns |= {f"{name}_mean": groups[name].mean(), f"{name}_std": groups[name].std()}
     return pd.DataFrame(columns).reset_index()
 
 
-def readable_table(losses: pd.DataFrame) -> pd.DataFrame:
-    """The loss table with mean ± standard deviation in one cell, indexed by kl_weight."""
-    cells = {name: _cells(losses[f"{name}_mean"], losses[f"{name}_std"]) for name in COMPARED}
+def ranked_rates(summary: pd.DataFrame) -> pd.DataFrame:
+    """One row per kl_weight: the rates of the latent dimensions, the largest first, mean and deviation over seeds.
+
+    Ranked within each run, since which dimension is which differs from seed to seed.
+    """
+    names = [name for name in summary if name.startswith("rate_z") and not name.endswith("_se")]
+    ranked = pd.DataFrame(-np.sort(-summary[names], axis=1)).groupby(summary["kl_weight"])  # (runs, latent_dim)
+    return pd.concat({"mean": ranked.mean(), "std": ranked.std()}, axis=1)
+
+
+def readable_table(losses: pd.DataFrame, names: Sequence[str] = COMPARED) -> pd.DataFrame:
+    """Measures of the loss table with mean ± standard deviation in one cell, indexed by kl_weight."""
+    decimals = {name: 4 if name.endswith("sharpness") else 2 for name in names}
+    cells = {name: _cells(losses[f"{name}_mean"], losses[f"{name}_std"], decimals[name]) for name in names}
     index = pd.Index([f"{kl_weight:g}" for kl_weight in losses["kl_weight"]], name="kl_weight")
     return pd.DataFrame(cells | {"seeds": losses["seeds"].to_numpy()}, index=index)
+
+
+def drawn_table(summary: pd.DataFrame) -> pd.DataFrame:
+    """What the judge says of samples of the prior and of the mixture, per weight, and of the real test images."""
+    losses = loss_table(summary)
+    sources = {name: readable_table(losses, [f"{name}_{score}" for score in DRAWN]) for name in ("prior", "mixture")}
+    rows = {
+        (kl_weight, name): table.loc[kl_weight, [f"{name}_{score}" for score in DRAWN]].tolist()
+        for kl_weight in sources["prior"].index
+        for name, table in sources.items()
+    }
+    real = readable_table(losses, [f"test_{score}" for score in DRAWN]).iloc[0]  # the same for every weight
+    rows["-", "real test images"] = [real[f"test_{score}"].split(" ")[0] for score in DRAWN]
+    index = pd.MultiIndex.from_tuples(rows, names=["kl_weight", "codes from"])
+    return pd.DataFrame(list(rows.values()), index=index, columns=DRAWN)
 
 
 def caption(summary: pd.DataFrame) -> str:
@@ -82,12 +112,17 @@ def _settings_note(summary: pd.DataFrame, published: pd.DataFrame) -> str:
     return "Made with the settings of the published sweep."
 
 
+def _measured(summary: pd.DataFrame) -> list[str]:
+    left_out = {*SETTINGS, *ANCHORS}
+    return [name for name in summary if name not in left_out and not name.endswith("_se")]
+
+
 def _values(column: pd.Series) -> str:
     return ", ".join(f"{value:g}" for value in sorted(column.unique()))
 
 
-def _cells(means: pd.Series, stds: pd.Series) -> list[str]:
-    return [mean_and_spread(*numbers) for numbers in zip(means, stds, strict=True)]
+def _cells(means: pd.Series, stds: pd.Series, decimals: int = 2) -> list[str]:
+    return [mean_and_spread(*numbers, decimals) for numbers in zip(means, stds, strict=True)]
 
 
 def _apart(difference: float, spread: float) -> str:
