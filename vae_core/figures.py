@@ -29,6 +29,13 @@ SWEEP_CURVES = {
     "val_rate": "rate [nats/image]",
     "val_negative_elbo": "negative ELBO [nats/image]",
 }
+WRITTEN_STYLES = (
+    {"color": "#94a4a2", "linewidth": 7},  # wide, so that a curve on top of it leaves it to be seen
+    {"color": "#3f90da", "linewidth": 1.5},
+    {"color": "#bd1f01", "linewidth": 2, "linestyle": "--"},
+    {"color": "black", "linewidth": 2, "linestyle": ":"},
+    {"color": "#832db6", "linewidth": 2},
+)
 
 
 def prior_cloud(z: np.ndarray) -> Figure:
@@ -180,6 +187,29 @@ def loss_curves(histories: Mapping[float, pd.DataFrame], title: str) -> Figure:
         axes.yaxis.set_major_formatter("{x:g}")
         axes.yaxis.set_minor_formatter("{x:g}" if axes is panels[2] else "")
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside right center", title="kl_weight", frameon=False)
+    figure.suptitle(title)
+    return figure
+
+
+def written_curves(histories: Mapping[str, pd.DataFrame], title: str) -> Figure:
+    """Runs whose losses are written otherwise: distortion and rate per epoch, and how far each is from the first.
+
+    histories: for each way of writing its history, the first the one to compare with
+    """
+    figure, panels = _figure(14, 5.4, columns=3)
+    first = next(iter(histories.values()))
+    for (name, history), style in zip(histories.items(), WRITTEN_STYLES, strict=True):
+        style = {"marker": _marker(history), "label": name, **style}
+        panels[0].plot(history["epoch"], history["val_distortion"], **style)
+        panels[1].plot(history["epoch"], history["val_rate"], **style)
+        if history is not first:
+            difference = history["val_distortion"] + history["val_rate"] - first["val_distortion"] - first["val_rate"]
+            panels[2].plot(history["epoch"], difference.abs(), **style)
+    labels = ("distortion [nats/image]", "rate [nats/image]", "distance from the first in negative ELBO [nats/image]")
+    for axes, label in zip(panels, labels, strict=True):
+        _epoch_axis(axes, label)
+    panels[2].set_yscale("log")
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
     figure.suptitle(title)
     return figure
 
