@@ -167,22 +167,24 @@ Markdown(published_losses.proof_table(seed).to_markdown(disable_numparse=True))
 # 2. the same from another seed, to show how far apart two runs of one loss are;
 # 3. with means over pixels and over latent dimensions, and the factor on the KL that gives the same kl_weight;
 # 4. as 3, with a smaller $\epsilon$ in Adam. Means make all gradients 784 times smaller. Adam divides by their size,
-#    but not quite: its step is $m / (\sqrt{v} + \epsilon)$ with $\epsilon = 10^{-7}$, and some gradients come near that
-#    (of pixels that are always black, say). With an $\epsilon$ 784 times smaller too, only rounding is left;
+#    but not quite: its step is $m / (\sqrt{v} + \epsilon)$ with $\epsilon = 10^{-7}$. With an $\epsilon$ that is 784
+#    times smaller too, only rounding is left;
 # 5. with means, and the *number* before the KL left as it was before the sums.
 #
 # Which curves lie on top of each other? In the right panel: is the difference that the way of writing makes (3, 4)
 # smaller than the one that the seed makes (2)?
 
 # %%
-histories = same_scale.train_ways_of_writing(data, **settings)
+histories, shortened = same_scale.train_ways_of_writing(data, **settings)
 figures.written_curves(histories, f"{data.name}: one kl_weight, written in several ways")
 
 # %% [markdown]
-# The same in numbers, on the validation images, in nats per image:
+# The same in numbers, on the validation images, in nats per image. The third column is the largest distance from the
+# first run in distortion + rate, in any epoch. The last is the share of the weights (of those that have gradients at
+# all) whose steps $\epsilon$ makes shorter by a tenth or more. So is "the same loss, divided by 784" the same training?
 
 # %%
-same_scale.comparison_table(histories).round(3)
+same_scale.comparison_table(histories, shortened).round(3)
 
 # %% [markdown]
 # ## What a published weight does
@@ -197,13 +199,13 @@ same_scale.comparison_table(histories).round(3)
 
 # %%
 guide = same_scale.train_keras_guide(data, seed)
-same_scale.keras_guide_table(guide, data).round(4)
+same_scale.keras_guide_table(guide, data).round(5)
 
 # %% [markdown]
 # What would theory expect? In a linear VAE a latent dimension pays for itself only if along some direction the images
-# vary by more than kl_weight * variance of the decoder ([Lucas et al. 2019](https://arxiv.org/abs/1911.02469)), which is
-# 12.25 for the guide. Along their first principal component these images have the variance below: how many dimensions
-# could pay? (One that could may still be unused after two epochs.)
+# vary by more than kl_weight * variance of the decoder ([Lucas et al. 2019](https://arxiv.org/abs/1911.02469)), which
+# is 12.25 for the guide. Along their first principal component these images have the variance below: could a dimension
+# pay? (One that could may still be unused after two epochs.)
 
 # %%
 pd.Series({"largest variance": same_scale.largest_variance(data.train_images)}, name=data.name).round(2).to_frame()

@@ -81,32 +81,46 @@ def written_vae(
 
 def train_ways_of_writing(
     dataset: Dataset, kl_weight: float, epochs: int, batch_size: int, learning_rate: float, hidden_units: int, seed: int
-) -> dict[str, pd.DataFrame]:
-    """Histories of one kl_weight written with sums and with means, and of the same number before other reductions.
+) -> tuple[dict[str, pd.DataFrame], dict[str, float]]:
+    """One kl_weight written with sums and with means, and the same number before other reductions.
 
     The second seed shows how far apart two runs of one loss are. Means make all gradients 784 times smaller, down to
     Adam's epsilon; with an epsilon that is 784 times smaller as well, only rounding is left.
+
+    returns: for each way of writing the history, and the share of weights with steps that epsilon shortens
     """
     factor = kl_weight / means_kl_weight(1)  # before means, for the same kl_weight
     other_seed = seed ^ 1  # seed + 1 or seed - 1, so never above the largest
     common = {"learning_rate": learning_rate, "hidden_units": hidden_units}
-    runs = {
+    small = EPSILON / PIXELS
+    ways = {
         f"sums, {kl_weight:g} * KL": (seed, reference_vae(kl_weight, seed, **common)),
         f"sums, {kl_weight:g} * KL, seed {other_seed}": (other_seed, reference_vae(kl_weight, other_seed, **common)),
         f"means, {factor:.3g} * KL": (seed, written_vae(means_loss(factor), kl_weight, seed, **common)),
         f"means, {factor:.3g} * KL, epsilon / {PIXELS}": (
             seed,
-            written_vae(means_loss(factor), kl_weight, seed, **common, epsilon=EPSILON / PIXELS),
+            written_vae(means_loss(factor), kl_weight, seed, **common, epsilon=small),
         ),
         f"means, {kl_weight:g} * KL, the number unchanged": (
             seed,
             written_vae(means_loss(kl_weight), means_kl_weight(kl_weight), seed, **common),
         ),
     }
-    return {name: train(vae, dataset, epochs, batch_size, order)[0] for name, (order, vae) in runs.items()}
+    histories = {name: train(vae, dataset, epochs, batch_size, order)[0] for name, (order, vae) in ways.items()}
+    return histories, {name: shortened_steps(vae) for name, (_, vae) in ways.items()}
 
 
-def comparison_table(histories: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+def shortened_steps(vae: VAE, by: float = 0.1) -> float:
+    """The share of weights whose steps Adam's epsilon shortens by a tenth or more, of all that ever had a gradient.
+
+    step = learning_rate * m / (sqrt(v) + epsilon) is a tenth shorter than without epsilon at sqrt(v) = 9 epsilon
+    """
+    velocities = [np.ravel(variable) for variable in vae.optimizer.variables if "velocity" in variable.path]
+    root = np.sqrt(np.concatenate(velocities))  # (weights,)
+    return float(np.mean(root[root > 0] <= (1 / by - 1) * vae.optimizer.epsilon))
+
+
+def comparison_table(histories: Mapping[str, pd.DataFrame], shortened: Mapping[str, float]) -> pd.DataFrame:
     """Where each run ends on the validation images, and how far it ever was from the first in distortion + rate."""
     first = _negative_elbo(next(iter(histories.values())))
     rows = [
@@ -114,7 +128,8 @@ def comparison_table(histories: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
             "written with": name,
             "distortion": history["val_distortion"].iloc[-1],
             "rate": history["val_rate"].iloc[-1],
-            "largest difference from the first row": (_negative_elbo(history) - first).abs().max(),
+            "farthest from the first": (_negative_elbo(history) - first).abs().max(),
+            "weights with shortened steps": f"{shortened[name]:.1%}",
         }
         for name, history in histories.items()
     ]
