@@ -196,7 +196,7 @@ def written_curves(histories: Mapping[str, pd.DataFrame], title: str) -> Figure:
 
     histories: for each way of writing its history, the first the one to compare with
     """
-    figure, panels = _figure(14, 5.4, columns=3)
+    figure, panels = _figure(12, 5, columns=3)
     first = next(iter(histories.values()))
     for (name, history), style in zip(histories.items(), WRITTEN_STYLES, strict=True):
         style = {"marker": _marker(history), "label": name, **style}
