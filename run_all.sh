@@ -74,7 +74,9 @@ test)
 publish)
     set_up
     cd "$root"
-    "$python" -m vae_core.notebooks notebooks/00_the_prior.ipynb results/published/lessons/00_the_prior.ipynb
+    for lesson in 00_the_prior which_weight_are_you_using; do
+        "$python" -m vae_core.notebooks "notebooks/$lesson.ipynb" "results/published/lessons/$lesson.ipynb"
+    done
     "$python" -m vae_core.sweep --dataset mnist --seeds 0 1 2 --results results/published
     ;;
 *)

@@ -1,4 +1,6 @@
-"""Arrays to matplotlib figures: the prior, and one run. Nothing here trains, decodes or reads files."""
+"""Arrays to matplotlib figures: the prior, one run, and the lessons. Nothing here trains, decodes or reads files."""
+
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -24,6 +26,13 @@ EPOCH_CURVES = {
     "distortion": "distortion [nats/image]",
     "rate": "rate [nats/image]",
 }
+WRITTEN_STYLES = (
+    {"color": "#94a4a2", "linewidth": 7},  # wide, so that a curve on top of it leaves it to be seen
+    {"color": "#3f90da", "linewidth": 1.5},
+    {"color": "#bd1f01", "linewidth": 2, "linestyle": "--"},
+    {"color": "black", "linewidth": 2, "linestyle": ":"},
+    {"color": "#832db6", "linewidth": 2},
+)
 
 
 def prior_cloud(z: np.ndarray) -> Figure:
@@ -135,4 +144,27 @@ def sample_rows(prior: np.ndarray, mixture: np.ndarray, prior_words: list[str], 
             axes.set(xticks=[], yticks=[])
             axes.set_title(title, fontsize=9)
         row[0].set_ylabel(name)
+    return figure
+
+
+def written_curves(histories: Mapping[str, pd.DataFrame], title: str) -> Figure:
+    """Runs whose losses are written otherwise: distortion and rate per epoch, and how far each is from the first.
+
+    histories: for each way of writing its history, the first the one to compare with
+    """
+    figure, panels = new_figure(12, 5, columns=3)
+    first = next(iter(histories.values()))
+    for (name, history), style in zip(histories.items(), WRITTEN_STYLES, strict=True):
+        style = {"marker": marker_of(history), "label": name, **style}
+        panels[0].plot(history["epoch"], history["val_distortion"], **style)
+        panels[1].plot(history["epoch"], history["val_rate"], **style)
+        if history is not first:
+            difference = history["val_distortion"] + history["val_rate"] - first["val_distortion"] - first["val_rate"]
+            panels[2].plot(history["epoch"], difference.abs(), **style)
+    labels = ("distortion [nats/image]", "rate [nats/image]", "negative ELBO: distance from the first [nats/image]")
+    for axes, label in zip(panels, labels, strict=True):
+        epoch_axis(axes, label)
+    panels[2].set_yscale("log")
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
+    figure.suptitle(title)
     return figure

@@ -1,5 +1,7 @@
 """The two terms of the objective: one number per image, in nats."""
 
+import math
+
 import vae_core.backend  # noqa: F401
 
 from keras import ops
@@ -28,6 +30,20 @@ def bernoulli_nll_pairs(images, logits):
     """
     x, logits = ops.reshape(images, (len(images), -1)), ops.reshape(logits, (len(logits), -1))  # (N, 784), (M, 784)
     return ops.sum(ops.softplus(logits), axis=1) - ops.matmul(x, ops.transpose(logits))
+
+
+def gaussian_nll(images, mean, variance):
+    """Negative log-likelihood of the images under independent Gaussian pixels.
+
+    -log p(x|z) = 1/2 sum over pixels of (x - mean)^2 / variance + log(2 pi variance)
+
+    images, mean: (batch, 28, 28, 1), or any equal shapes with the batch first
+    variance: one number for all pixels, or an array that broadcasts against the images
+    returns: (batch,), nats per image; below 0 where the density is above 1
+    """
+    pixels = tuple(range(1, len(images.shape)))
+    variance = ops.cast(variance, images.dtype)
+    return 0.5 * ops.sum(ops.square(images - mean) / variance + ops.log(2 * math.pi * variance), axis=pixels)
 
 
 def kl_divergence(mean, log_var):

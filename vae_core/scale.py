@@ -1,0 +1,86 @@
+"""From a loss as it is written to its kl_weight: the one number that tells what it trains."""
+
+import math
+
+from vae_core.errors import InputError
+
+
+def kl_weight_of(
+    *,
+    likelihood: str,
+    pixels: int,
+    channels: int,
+    latent_dim: int,
+    reconstruction_over_pixels: str = "sum",
+    reconstruction_over_channels: str = "sum",
+    reconstruction_over_batch: str = "mean",
+    reconstruction_factor: float = 1.0,
+    variance: float = 1.0,
+    kl_over_dimensions: str = "sum",
+    kl_over_batch: str = "mean",
+    kl_factor: float = 1.0,
+    batch_size: int | None = None,
+) -> float:
+    """The kl_weight c at which a loss, as written, is a multiple of distortion + c * rate.
+
+    loss = reconstruction_factor * R + kl_factor * K = a * (distortion + c * rate) + constant,  c = b / a
+
+    a = reconstruction_factor, divided by what R is a mean over, times 2 * variance for a Gaussian
+    b = kl_factor, divided by what K is a mean over
+
+    likelihood: "bernoulli", R from binary cross-entropies; "gaussian", R from squared errors (x - mean)^2, which are
+        2 * variance times a negative log-likelihood (and a constant) under pixels of that variance
+    pixels, channels: height * width of an image, and 1 for grey-scale or 3 for colour
+    reconstruction_over_pixels, _over_channels, _over_batch: "sum" or "mean". Keras' losses are means over the last
+        axis: the channels of (28, 28, 3), but pixels and channels of flattened images
+    reconstruction_factor: everything before R, above 0: 0.5 for 1/2 squared errors
+    variance: of the Gaussian that the distortion is measured with; c is proportional to 1 / variance
+    kl_over_dimensions, kl_over_batch: "sum" or "mean"
+    kl_factor: everything before K, which is complete with its 1/2: 1e-3 for 5e-4 * (mean^2 + ...)
+    batch_size: needed if one term is a sum over the batch and the other a mean
+
+    Raises InputError for what no loss can be.
+    """
+    if likelihood not in ("bernoulli", "gaussian"):
+        raise InputError(f"likelihood must be 'bernoulli' or 'gaussian', not {likelihood!r}")
+    if likelihood == "bernoulli" and variance != 1:
+        raise InputError(f"a Bernoulli likelihood has no variance to choose: leave out variance={variance!r}")
+    _check_count(pixels=pixels, channels=channels, latent_dim=latent_dim)
+    _check_positive(reconstruction_factor=reconstruction_factor, variance=variance)
+    if kl_factor != 0:
+        _check_positive(kl_factor=kl_factor)
+
+    a = reconstruction_factor
+    a /= _mean_over(pixels, reconstruction_over_pixels=reconstruction_over_pixels)
+    a /= _mean_over(channels, reconstruction_over_channels=reconstruction_over_channels)
+    a *= 2 * variance if likelihood == "gaussian" else 1
+    b = kl_factor / _mean_over(latent_dim, kl_over_dimensions=kl_over_dimensions)
+    images = 1 if reconstruction_over_batch == kl_over_batch else batch_size  # a common factor is in a and b alike
+    if images is None:
+        raise InputError(
+            "one term is a sum over the batch, the other a mean: the weight depends on it, so give batch_size"
+        )
+    _check_count(batch_size=images)
+    a /= _mean_over(images, reconstruction_over_batch=reconstruction_over_batch)
+    b /= _mean_over(images, kl_over_batch=kl_over_batch)
+    return b / a
+
+
+def _mean_over(size: int, **reduction: str) -> int:
+    """What a sum is divided by: its size for a mean, 1 for a sum."""
+    ((name, word),) = reduction.items()
+    if word not in ("sum", "mean"):
+        raise InputError(f"{name} must be 'sum' or 'mean', not {word!r}")
+    return size if word == "mean" else 1
+
+
+def _check_count(**numbers: int) -> None:
+    for name, value in numbers.items():
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise InputError(f"{name} must be a whole number, at least 1, not {value!r}")
+
+
+def _check_positive(**numbers: float) -> None:
+    for name, value in numbers.items():
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
+            raise InputError(f"{name} must be a finite number above 0, not {value!r}")
