@@ -12,6 +12,7 @@ from vae_core import runs, sheets
 from vae_core.canvas import covering_square
 from vae_core.data import CLASS_NAMES
 from vae_core.errors import InputError
+from vae_core.findings import surprises_page
 from vae_core.tables import loss_table, loss_table_page, ranked_rates, reproduction_page, summary_table
 from vae_core.windows import share_within
 
@@ -75,8 +76,13 @@ def gallery_page(finished: pd.DataFrame) -> str:
             f"The authors' sweep, run by the code of this repository. Start with the [report]({here}/report.ipynb).",
             "",
             loss_table_page(summary_table(finished)),
+            "## What one may not expect",
+            "",
+            surprises_page(summary_table(finished)),
             *(f"![{name}]({here}/{name}.png)\n" for name in SHEETS),
             *(f"![animation over the {name}]({here}/{name}.gif)\n" for name in ANIMATIONS),
+            f"What is said about the weight, checked claim by claim: [report]({here}/report.ipynb), section 8.",
+            "",
             "## Every run",
             "",
             "| kl_weight | seed | negative_elbo | executed notebook | codes | decoded grid |",
@@ -100,7 +106,8 @@ def _gallery_row(run, here: str) -> str:
     return (
         f"| {run.kl_weight:g} | {run.seed} | {run.negative_elbo:.2f} | [notebook]({folder}/run.ipynb) "
         f"| [scatter]({folder}/latent_scatter.png) | [grid]({folder}/decoder_manifold.png), "
-        f"[at quantiles]({folder}/decoder_manifold_quantiles.png) |"
+        f"[at quantiles]({folder}/decoder_manifold_quantiles.png), "
+        f"[over the codes]({folder}/decoder_manifold_occupied.png) |"
     )
 
 

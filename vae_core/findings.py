@@ -101,3 +101,49 @@ def _bought(losses: pd.DataFrame, floor: float, zero_information: float) -> tupl
 def _per_weight(losses: pd.DataFrame, name: str) -> list[str]:
     values = map(mean_and_spread, losses[f"{name}_mean"], losses[f"{name}_std"])
     return [f"{kl_weight:g}: {value}" for kl_weight, value in zip(losses["kl_weight"], values, strict=True)]
+
+
+def surprises(summary: pd.DataFrame) -> dict[str, str]:
+    """Questions whose answers a reader may not expect, for a sweep that has the weights 0 and 1.
+
+    The numbers are means ± standard deviations over seeds. summary: one row per run
+    """
+    table = loss_table(summary).set_index("kl_weight")
+    top, images = table.index.max(), summary["images"].iloc[0]
+
+    def at(kl_weight: float, name: str, decimals: int = 2) -> str:
+        return mean_and_spread(table.loc[kl_weight, f"{name}_mean"], table.loc[kl_weight, f"{name}_std"], decimals)
+
+    told = table.loc[0, "mutual_information_mean"] / table.loc[0, "rate_mean"]
+    likeliest, nearest, surest = (
+        table["nll_mean"].idxmin(),
+        table["knn_accuracy_mean"].idxmax(),
+        table["prior_confidence_mean"].idxmax(),
+    )
+    return {
+        "Is the rate information?": f"Without the KL term the rate is {at(0, 'rate')} nats, and {told:.1%} of it tells "
+        f"about the image: {at(0, 'mutual_information')} nats, where telling all {images:,} test images apart takes "
+        f"ln {images:,} = {np.log(images):.2f}. At weight 1 it is {at(1, 'mutual_information')} of {at(1, 'rate')}. "
+        "The rest is the distance of all codes together from the prior.",
+        "How close is the bound to what it bounds?": f"Negative ELBO and -log p(x) (`nll`): {at(0, 'negative_elbo')} "
+        f"and {at(0, 'nll')} at weight 0, {at(1, 'negative_elbo')} and {at(1, 'nll')} at 1, "
+        f"{at(top, 'negative_elbo')} and {at(top, 'nll')} at {top:g}. The difference is KL(q(z|x) || p(z|x)).",
+        "Has the decoder learned all digits without the KL term?": "At codes like those of the training images a judge "
+        f"sees {at(0, 'mixture_classes', 1)} classes in its pictures, at codes drawn from the prior "
+        f"{at(0, 'prior_classes', 1)}. At weight {top:g} it is {at(top, 'mixture_classes', 1)} and "
+        f"{at(top, 'prior_classes', 1)}.",
+        "Do the codes gather at the origin as the weight grows?": f"At {top:g} the root mean square of the means of "
+        f"q(z|x) is {at(top, 'mean_spread')} per dimension, that of draws from it, which is what the decoder gets, "
+        f"{at(top, 'draw_spread')} (the prior: 1); {at(top, 'active_units', 1)} units are active, at a rate of "
+        f"{at(top, 'rate')} nats.",
+        "Which weight is best?": f"Lowest -log p(x): {likeliest:g} ({at(likeliest, 'nll')}). Neighbours most often of "
+        f"one class: {nearest:g} ({at(nearest, 'knn_accuracy', 3)}; {at(1, 'knn_accuracy', 3)} at 1). Samples of the "
+        f"prior that the judge is surest of: {surest:g} ({at(surest, 'prior_confidence', 3)}; "
+        f"{at(1, 'prior_confidence', 3)} at 1), and {at(surest, 'prior_classes', 1)} classes in them "
+        f"({at(1, 'prior_classes', 1)} at 1).",
+    }
+
+
+def surprises_page(summary: pd.DataFrame) -> str:
+    """`surprises` as a Markdown list."""
+    return "".join(f"- **{question}** {answer}\n" for question, answer in surprises(summary).items())
