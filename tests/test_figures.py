@@ -8,6 +8,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.patches import Circle, Ellipse
 
 from vae_core import canvas, figures, sheets
+from vae_core.tables import ranked_rates
 
 NAMES = tuple("0123456789")
 
@@ -146,3 +147,54 @@ def test_axes_of_every_figure_are_labelled(rng):
         for axes in figure.axes:
             assert not axes.axison or axes.get_xlabel()
             assert not axes.axison or axes.get_ylabel() or axes in axes.get_shared_y_axes().get_siblings(figure.axes[0])
+
+
+def test_samples_stand_beside_the_scores_of_their_weight_and_source(rng):
+    drawn = {w: (np.full((3, 28, 28, 1), w / 10), np.full((3, 28, 28, 1), w / 5)) for w in (0.0, 1.0)}
+    scores = {
+        f"{name}_{score}_mean": [i + j, i + j + 5]
+        for i, name in enumerate(("prior", "mixture"))
+        for j, score in enumerate(("classes", "confidence"))
+    }
+    figure = sheets.samples(drawn, pd.DataFrame(scores, index=[0.0, 1.0]), "")
+    titles = [axes.get_title() for axes in figure.axes]
+    assert titles == [
+        "0 classes, judge's confidence 1.00",
+        "1 classes, judge's confidence 2.00",
+        "5 classes, judge's confidence 6.00",
+        "6 classes, judge's confidence 7.00",
+    ]
+    shown = [np.asarray(axes.images[0].get_array()) for axes in figure.axes]
+    assert [picture.shape for picture in shown] == [(28, 3 * 28)] * 4
+    assert [picture.mean() for picture in shown] == pytest.approx([0, 0, 0.1, 0.2])
+
+
+def test_dimensions_are_drawn_by_rank_with_their_spread():
+    runs = pd.DataFrame(
+        {"kl_weight": [0.0, 0.0, 1.0, 1.0], "rate_z0": [9.0, 1.0, 0.5, 0.5], "rate_z1": [2, 7, 0.1, 0.1]}
+    )
+    losses = pd.DataFrame({"kl_weight": [0.0, 1.0], "active_units_mean": [2.0, 1.5], "active_units_std": [0.0, 0.7]})
+    left, right = sheets.dimensions(ranked_rates(runs), losses).axes
+    np.testing.assert_allclose([bars.lines[0].get_ydata() for bars in left.containers], [[8, 0.5], [1.5, 0.1]])
+    assert [text.get_text() for text in left.get_legend().get_texts()] == ["dimension of rank 1", "dimension of rank 2"]
+    assert right.get_ylabel() == "active units, of 2"
+
+
+def test_frames_of_an_animation_keep_their_windows_while_the_codes_move(rng):
+    codes = rng.normal(size=(3, 20, 2)) * np.array([1, 5, 25])[:, None, None]
+    latent = {"epochs": [0, 1, 7], "epoch_codes": codes, "epoch_labels": rng.integers(10, size=20)}
+    latent |= {"epoch_manifolds": np.zeros((3, 4, 4, 28, 28)), "epoch_axes": np.tile(np.linspace(-2, 2, 4), (2, 1))}
+    frames = list(sheets.epoch_frames(latent, NAMES, "digits"))
+    assert [frame.get_suptitle() for frame in frames] == [
+        "digits, after 0 epochs",
+        "digits, after 1 epoch",
+        "digits, after 7 epochs",
+    ]
+    assert len({frame.axes[0].get_xlim() + frame.axes[0].get_ylim() for frame in frames}) == 1
+    for frame, place in zip(frames, codes, strict=True):
+        np.testing.assert_array_equal(frame.axes[0].collections[0].get_offsets(), place)
+    latent = {"mean": codes[1], "labels": rng.integers(10, size=20), "manifold": np.zeros((4, 4, 28, 28))}
+    frame = sheets.weight_frame(2.0, latent | {"axes": np.zeros((2, 4))}, (-9, 9, -9, 9), NAMES)
+    assert frame.axes[0].get_xlim() == (-9, 9)
+    assert frame.axes[1].get_xlim() == (-4, 4)
+    assert frame.get_suptitle() == "kl_weight 2"

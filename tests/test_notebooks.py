@@ -16,7 +16,7 @@ import papermill
 import pytest
 from jupytext.compare import compare_notebooks
 
-from vae_core import collector, runs
+from vae_core import collector, findings, runs
 from vae_core.notebooks import execute_notebook
 
 NOTEBOOKS = sorted((runs.PROJECT / "notebooks").glob("*.py"))
@@ -160,6 +160,11 @@ def test_the_table_of_the_readme_is_the_published_one():
     table = (collector.PUBLISHED / "mnist" / "loss_table.md").read_text().split("\n\n")[1]
     assert table.count("|\n") > 8
     assert table in (runs.PROJECT / "README.md").read_text()
+
+
+def test_the_answers_in_the_readme_are_those_of_the_published_sweep():
+    summary = collector.read_summary(collector.PUBLISHED / "mnist")
+    assert findings.surprises_page(summary) in (runs.PROJECT / "README.md").read_text()
 
 
 def test_committed_notebooks_are_publishable():

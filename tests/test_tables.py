@@ -135,3 +135,20 @@ def test_reproduction_names_settings_that_differ_and_survives_nothing_in_common(
     assert "epochs 5 (published: 40)" in page
     assert "only one of the two has: 10." in page
     assert "no weight in common" in tables.reproduction_page(USUAL.assign(kl_weight=7.0), USUAL)
+
+
+def test_surprises_carry_the_numbers_of_the_sweep_and_the_best_weight_is_looked_up():
+    measures = {"draw_spread": 1.0, "mean_spread": 0.25, "mixture_classes": 9, "prior_classes": 4}
+    table = USUAL.assign(
+        **measures, knn_accuracy=USUAL["kl_weight"] / 20, prior_confidence=0.9 - USUAL["kl_weight"] / 20
+    )
+    answers = findings.surprises(table)
+    assert "100.00 ± 0.00 nats, and 5.0% of it" in answers["Is the rate information?"]
+    assert "ln 10,000 = 9.21" in answers["Is the rate information?"]
+    assert "156.50 ± 0.71 and 155.50 ± 0.71 at 1" in answers["How close is the bound to what it bounds?"]
+    best = answers["Which weight is best?"]
+    assert "-log p(x): 1 (" in best
+    assert "one class: 10 (0.500" in best
+    assert "surest of: 0 (0.900" in best
+    page = findings.surprises_page(table)
+    assert page.count("\n- **") == len(answers) - 1 == 4
