@@ -74,7 +74,7 @@ test)
 publish)
     set_up
     cd "$root"
-    for lesson in 00_the_prior which_weight_are_you_using; do
+    for lesson in 00_the_prior which_weight_are_you_using bug_gallery; do
         "$python" -m vae_core.notebooks "notebooks/$lesson.ipynb" "results/published/lessons/$lesson.ipynb"
     done
     "$python" -m vae_core.sweep --dataset mnist --seeds 0 1 2 --results results/published

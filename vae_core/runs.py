@@ -35,9 +35,18 @@ RESULTS = PROJECT / "results"
 RECORD = "record.json"
 NOT_COMMITTED = ("latent.npz", "model.weights.h5")
 PACKAGES = ("tensorflow", "keras", "numpy", "scikit-learn", "pandas", "matplotlib", "papermill", "ipykernel")
-SMALLEST = {"kl_weight": 0, "epochs": 1, "batch_size": 1, "hidden_units": 1, "seed": 0, "threads": 1, "samples": 2}
+SMALLEST = {
+    "kl_weight": 0,
+    "epochs": 1,
+    "batch_size": 1,
+    "hidden_units": 1,
+    "seed": 0,
+    "seeds": 1,
+    "threads": 1,
+    "samples": 2,
+}
 LARGEST = {"seed": 2**32 - 1}  # what NumPy and Keras take
-WHOLE = ("epochs", "batch_size", "hidden_units", "seed", "threads", "samples")
+WHOLE = ("epochs", "batch_size", "hidden_units", "seed", "seeds", "threads", "samples")
 
 
 def check_parameters(numbers: Mapping[str, object]) -> None:

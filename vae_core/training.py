@@ -92,7 +92,7 @@ def compiled_epoch(step, images: np.ndarray, batch_size: int):
     images = tf.constant(images)
 
     @tf.function(jit_compile=True)
-    def steps(batches, rest):
+    def steps(images, batches, rest):  # as an argument: captured, the images would outlive the function
         if len(batches):
             for batch in batches:
                 step((tf.gather(images, batch),))
@@ -102,7 +102,7 @@ def compiled_epoch(step, images: np.ndarray, batch_size: int):
     def epoch(order: np.ndarray) -> None:
         whole = len(order) - len(order) % batch_size
         batches = order[:whole].reshape(-1, batch_size)  # (steps, batch)
-        steps(tf.constant(batches), tf.constant(order[whole:]))
+        steps(images, tf.constant(batches), tf.constant(order[whole:]))
 
     return epoch
 
