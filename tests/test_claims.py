@@ -7,6 +7,9 @@ from vae_core import claims
 WEIGHTS = (0.0, 0.5, 1.0, 2.0, 20.0)
 # What makes every claim true, and what makes every claim false; one value per weight.
 AGREEING = {
+    "images": (10_000, 10_000, 10_000, 10_000, 10_000),
+    "entropy_floor": (45.0, 45.0, 45.0, 45.0, 45.0),
+    "distortion": (140.0, 142.0, 145.0, 147.0, 190.0),
     "rate": (6.0, 6.0, 6.0, 5.0, 0.01),
     "mutual_information": (5.9, 4.0, 2.0, 2.0, 0.01),
     "mean_spread": (40.0, 2.0, 1.0, 0.9, 0.1),
@@ -22,6 +25,9 @@ AGREEING = {
     "knn_accuracy": (0.5, 0.8, 0.8, 0.8, 0.3),
 }
 OPPOSING = {
+    "images": (100, 100, 100, 100, 100),
+    "entropy_floor": (45.0, 45.0, 45.0, 45.0, 45.0),
+    "distortion": (140.0, 142.0, 40.0, 147.0, 190.0),
     "rate": (600.0, 6.0, 6.0, 5.0, 0.6),
     "mutual_information": (5.0, 5.5, 5.9, 5.0, 0.6),
     "mean_spread": (1.0, 1.0, 1.0, 1.1, 1.2),

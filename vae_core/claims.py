@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from vae_core.tables import mean_and_spread
 
+ROUNDING = 1e-6
 USUAL = (0.5, 2.0)  # the weights from the one to the other are seed 004's "0.5, 1 and 2"
 
 
@@ -214,6 +216,20 @@ CLAIMS = (
         "seed 003",
         "at 1 less than half of the rate is mutual information",
         _at(1.0, lambda by_seed: _below(by_seed["mutual_information"][1.0] / by_seed["rate"][1.0], 0.5)),
+    ),
+    Claim(
+        "No weight gets the distortion below the entropy of the grey values",
+        "theory",
+        "the least distortion of all weights is above entropy_floor",
+        lambda by_seed: _above(by_seed["distortion"].min(axis=1) - by_seed["entropy_floor"].min(axis=1), 0, " nats"),
+    ),
+    Claim(
+        "No code tells more than the logarithm of the number of images",
+        "theory",
+        "the largest mutual information of all weights is at most ln N",
+        lambda by_seed: _below(
+            by_seed["mutual_information"].max(axis=1) - np.log(by_seed["images"].min(axis=1)), ROUNDING, " nats"
+        ),
     ),
     Claim(
         "A large weight empties the code",
