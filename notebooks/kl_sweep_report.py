@@ -154,9 +154,11 @@ tables.drawn_table(summary)
 # %% [markdown]
 # ## 8. Claims checked
 #
-# What the document behind this suite says of its pictures, and what one often reads. The code computes each verdict
-# from the runs: confirmed or refuted where the mean over the seeds is on one side by more than their standard
-# deviation.
+# What the document behind this suite (seed 004) says of its pictures, what others say, and what one often reads. The
+# code computes each verdict from the runs: confirmed or refuted where the mean over the seeds is on one side by more
+# than their standard deviation, undecided otherwise. (Claims about losses rather than weights, such as seed 000's that
+# a smaller loss needs a larger learning rate, are run in the lesson `bug_gallery`; what weight each seed document
+# really uses stands in `which_weight_are_you_using`.)
 
 # %%
 Markdown(claims.claims(summary).to_markdown())
