@@ -160,9 +160,8 @@ def _log_weighted_sum(
     def of_block(z, log_weights):
         return ops.logsumexp(log_weights - pairwise_nll(images, vae.decoder(z)), axis=1)  # (N,)
 
-    z, log_weights = z.astype(np.float32), log_weights.astype(np.float32)
-    images = tf.constant(images)
-    parts = [
-        of_block(z[start : start + BLOCK], log_weights[start : start + BLOCK]) for start in range(0, len(z), BLOCK)
-    ]
+    images, rest = tf.constant(images), -len(z) % BLOCK  # filled up with weight 0, since another shape compiles anew
+    z = np.pad(z, ((0, rest), (0, 0))).astype(np.float32).reshape(-1, BLOCK, z.shape[1])
+    log_weights = np.pad(log_weights, (0, rest), constant_values=-np.inf).astype(np.float32).reshape(-1, BLOCK)
+    parts = [of_block(*block) for block in zip(z, log_weights, strict=True)]  # (N,) each
     return logsumexp(np.array(parts, np.float64), axis=0)
