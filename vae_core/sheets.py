@@ -46,9 +46,13 @@ def rate_distortion(summary: pd.DataFrame) -> Figure:
     right = 2 * max(summary["rate"].max(), limit)
     figure, axes = new_figure(11, 6.6)
     rates = np.concatenate([np.linspace(0, 1, 50), np.geomspace(1, right, 400)])
-    for bound in np.arange(np.ceil(floor / 20) * 20, summary["negative_elbo"].max() + 100, 20):
+    top = max(corner, summary["distortion"].max()) + 12
+    round_numbers = np.outer([100, 1_000, 10_000], [1, 1.5, 2, 3, 5, 7]).ravel()
+    beyond = round_numbers[(round_numbers > top) & (round_numbers < 0.8 * right)]
+    for bound in (*np.arange(np.ceil(floor / 20) * 20, top, 20), *beyond):
         axes.plot(rates, bound - rates, color="#cccccc", linewidth=0.8, zorder=0)
-        axes.annotate(f"{bound:.0f}", (0.02, bound), color="#888888", fontsize=9, va="bottom", annotation_clip=True)
+        place = (0.02, bound) if bound < top else (bound - top, top - 1)  # where the line enters the picture
+        axes.annotate(f"{bound:.0f}", place, color="#888888", fontsize=9, va="bottom" if bound < top else "top")
     axes.axhline(floor, color="#bd1f01", linewidth=1.5)
     axes.annotate(f"entropy floor {floor:.1f}", (right, floor), color="#bd1f01", ha="right", va="bottom")
     axes.axvline(limit, color="#832db6", linestyle="--", linewidth=1.5)
@@ -61,7 +65,7 @@ def rate_distortion(summary: pd.DataFrame) -> Figure:
         place = (runs["rate"].mean(), runs["distortion"].min())
         axes.annotate(f"{kl_weight:g}", place, xytext=(0, -16), textcoords="offset points", ha="center", va="top")
     axes.set_xscale("symlog", linthresh=1, linscale=0.6)
-    axes.set(xlim=(-0.1, right), ylim=(floor - 8, max(corner, summary["distortion"].max()) + 12))
+    axes.set(xlim=(-0.1, right), ylim=(floor - 8, top))
     axes.set(xlabel="rate [nats/image]", ylabel="distortion [nats/image]")
     axes.xaxis.set_major_formatter("{x:g}")
     axes.set_title(
