@@ -107,12 +107,17 @@ def test_the_python_example_of_the_readme_runs():
     assert history["val_objective"][-1] < history["val_objective"][0]
 
 
-def test_dataset_auto_says_in_the_notebook_what_it_is(tmp_path):
+def test_dataset_auto_says_in_the_notebook_what_it_is_and_why(tmp_path, monkeypatch):
+    (tmp_path / "no_folder").touch()  # so that there is no cache, and nothing can be downloaded into one
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "no_folder"))
+    monkeypatch.delenv("VAE_DATA_DIR", raising=False)
     notebook = runs.PROJECT / "notebooks" / "train_vae.ipynb"
-    parameters = {"dataset": "auto", "epochs": 1, "hidden_units": 8, "run_dir": "."}
+    parameters = {"dataset": "auto", "epochs": 1, "hidden_units": 8, "batch_size": 100, "run_dir": "run"}
     execute_notebook(notebook, tmp_path / "out.ipynb", parameters, cwd=tmp_path)
-    name = runs.read_json(tmp_path / "config.json")["dataset"]
-    assert f"data set auto: this is {name}: " in streams(tmp_path / "out.ipynb")[0]
+    assert runs.read_json(tmp_path / "run" / "config.json")["dataset"] == "digits"
+    why, what = streams(tmp_path / "out.ipynb")[0].splitlines()
+    assert "mnist is not on this machine and the cache" in why
+    assert what.startswith("data set auto: this is digits: scikit-learn's 8x8")
 
 
 def test_a_bad_parameter_stops_train_vae_with_one_line_before_anything_is_written(tmp_path):

@@ -137,9 +137,7 @@ def test_rerun_replaces_runs_and_loses_none_when_their_successors_fail(tmp_path)
         tmp_path,
         "--epochs",
         1,
-        "-p",
-        "hidden_units",
-        8,
+        *("-p", "hidden_units", 8, "-p", "batch_size", 100),
     )
     folder = tmp_path / "kl_sweep" / "digits"
     assert run_sweep(*arguments).returncode == 0
