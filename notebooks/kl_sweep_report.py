@@ -168,7 +168,7 @@ tables.drawn_table(summary)
 # really uses stands in `which_weight_are_you_using`.)
 
 # %%
-Markdown(claims.claims(summary).to_markdown())
+Markdown(claims.claims_page(summary))
 
 # %% [markdown]
 # ## 9. Motion

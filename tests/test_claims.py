@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -86,6 +88,12 @@ def test_claims_about_weights_that_were_not_run_are_left_open():
     assert table.loc["Without the KL term the codes spread out", "number"] == "the sweep has no such weights"
     assert table.loc["Large weights blur", "verdict"] == "-"
     assert table.loc["0.5, 1 and 2 are best: by nll", "verdict"] == "-"
+
+
+def test_the_page_has_five_cells_in_every_row():
+    rows = claims.claims_page(sweep(AGREEING)).splitlines()
+    assert len(rows) == 2 + len(claims.CLAIMS)
+    assert {len(re.split(r"(?<!\\)\|", row)) for row in rows} == {5 + 2}
 
 
 @pytest.mark.parametrize("kl_weight", WEIGHTS)

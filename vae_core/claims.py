@@ -53,6 +53,12 @@ def claims(summary: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns).set_index("claim")
 
 
+def claims_page(summary: pd.DataFrame) -> str:
+    """`claims` as a Markdown table, in which a | of its own would end a cell."""
+    table = claims(summary).reset_index()
+    return table.map(lambda text: text.replace("|", r"\|")).to_markdown(index=False)
+
+
 def verdict(evidence: Evidence) -> str:
     """confirmed, refuted or undecided, from the margins of the seeds."""
     margins = evidence.margin.dropna()
