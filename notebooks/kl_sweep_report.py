@@ -40,7 +40,7 @@ tables.readable_table(losses)
 
 # %% [markdown]
 # How far the bound is above -log p(x), which is KL(q(z|x) || p(z|x)), and how far the estimate of -log p(x) is itself
-# above the exact value, which is known for the first test images by quadrature over the latent plane:
+# above the exact value, which is known for the first 200 test images by quadrature over the latent plane:
 
 # %%
 tables.readable_table(losses, ["negative_elbo", "nll", "nll_above_quadrature"])
@@ -76,7 +76,8 @@ Markdown(findings.exchange_rates(summary).to_markdown(disable_numparse=True))
 #
 # rate = mutual_information + marginal_kl: what the code tells about the image, and what it costs that all codes
 # together are not spread like the prior. Only the first can be of use to the decoder. From which weight on does a
-# smaller weight buy no more information?
+# smaller weight buy little information for the rate that it costs? (Near ln N, the logarithm of the number of test
+# images, the measure is full: it cannot show whether the code could tell more images apart.)
 
 # %%
 Image(sweep / "rate_split.png")
@@ -93,8 +94,8 @@ tables.readable_table(losses, ["mean_spread", "draw_spread", "moment_kl", "margi
 # %% [markdown]
 # ## 4. Does the code collapse?
 #
-# A collapsed dimension has rate 0: its q(z|x) is the prior whatever the image. Which dimension gives up first, and does
-# one give up while the other goes on?
+# A collapsed dimension has rate 0: its q(z|x) is the prior whatever the image. Does a dimension give up, and does one
+# while the other goes on?
 
 # %%
 Image(sweep / "dimensions.png")
@@ -111,7 +112,7 @@ Image(sweep / "latent_scatters.png")
 
 # %% [markdown]
 # Each weight on axes of its own, and for some images q(z|x) as an ellipse. How large is one image's ellipse beside the
-# cloud of all codes? That ratio is the information in the code.
+# cloud of all codes? The logarithm of how many such ellipses cover the cloud is, roughly, the information in the code.
 
 # %%
 Image(sweep / "posterior_ellipses.png")
@@ -120,8 +121,8 @@ Image(sweep / "posterior_ellipses.png")
 # ## 6. What the decoders draw
 #
 # The same window of the latent plane, three prior standard deviations each way, through each decoder. The percentage
-# says how many of the test codes lie in it: where it is low, the window shows parts that the decoder was never trained
-# on.
+# says how many of the test codes lie in it: where it is low, most of what the decoder has learned lies outside the
+# picture. (A high one does not mean that codes lie everywhere in it.)
 
 # %%
 Image(sweep / "decoder_manifolds.png")
@@ -161,11 +162,13 @@ tables.drawn_table(summary)
 # %% [markdown]
 # ## 8. Claims checked
 #
-# What the document behind this suite (seed 004) says of its pictures, what others say, and what one often reads. The
-# code computes each verdict from the runs: confirmed or refuted where the mean over the seeds is on one side by more
-# than their standard deviation, undecided otherwise. (Claims about losses rather than weights, such as seed 000's that
-# a smaller loss needs a larger learning rate, are run in the lesson `bug_gallery`; what weight each seed document
-# really uses stands in `which_weight_are_you_using`.)
+# This suite started from five tutorials, numbered 000 to 004 (in the lessons: seed 000 and so on); 004 trained at eight
+# weights from 0 to 20 and drew conclusions from its pictures. Here are these, some of the others', and what one often
+# reads. The code computes each verdict from the runs: confirmed or refuted where the mean over the seeds is on one side
+# by more than their standard deviation, undecided otherwise. That is a low bar: with three seeds, one claim in four or
+# five would get a verdict though there were no difference at all. (Claims about losses rather than weights, such as
+# 000's that a smaller loss needs a larger learning rate, are run in the lesson `bug_gallery`; which weight each
+# tutorial really uses stands in `which_weight_are_you_using`.)
 
 # %%
 Markdown(claims.claims_page(summary))

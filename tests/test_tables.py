@@ -137,18 +137,36 @@ def test_reproduction_names_settings_that_differ_and_survives_nothing_in_common(
     assert "no weight in common" in tables.reproduction_page(USUAL.assign(kl_weight=7.0), USUAL)
 
 
+def surprising(**measures):
+    usual = {"draw_spread": 1.0, "mean_spread": 0.25, "mixture_classes": 9, "prior_classes": 4, "moment_kl": 60.0}
+    usual |= {"nll_above_quadrature": 0.1, "prior_class_entropy": 2.0}
+    weight = USUAL["kl_weight"]
+    return USUAL.assign(**usual, knn_accuracy=weight / 20, prior_confidence=0.9 - weight / 20).assign(**measures)
+
+
 def test_surprises_carry_the_numbers_of_the_sweep_and_the_best_weight_is_looked_up():
-    measures = {"draw_spread": 1.0, "mean_spread": 0.25, "mixture_classes": 9, "prior_classes": 4}
-    table = USUAL.assign(
-        **measures, knn_accuracy=USUAL["kl_weight"] / 20, prior_confidence=0.9 - USUAL["kl_weight"] / 20
-    )
-    answers = findings.surprises(table)
+    answers = findings.surprises(surprising())
     assert "100.00 ± 0.00 nats, and 5.0% of it" in answers["Is the rate information?"]
     assert "ln 10,000 = 9.21" in answers["Is the rate information?"]
+    assert "more than 40 nats" in answers["Is the rate information?"]
     assert "156.50 ± 0.71 and 155.50 ± 0.71 at 1" in answers["How close is the bound to what it bounds?"]
     best = answers["Which weight is best?"]
-    assert "-log p(x): 1 (" in best
-    assert "one class: 10 (0.500" in best
+    assert "-log p(x): 1 (155.50 ± 0.71; " in best
+    assert "one class: 10 (0.500 ± 0.000; 0.050 ± 0.000 at 1)" in best
     assert "surest of: 0 (0.900" in best
-    page = findings.surprises_page(table)
+    assert "classes: 0 (2.00 ± 0.00, within the spread also 1, 10; " in best
+    page = findings.surprises_page(surprising())
     assert page.count("\n- **") == len(answers) - 1 == 4
+
+
+def test_a_weight_that_is_not_ahead_at_every_seed_alike_is_not_the_only_best():
+    noise = {(0, 0): 0.5, (0, 1): 0.7, (1, 0): 0.49, (1, 1): 0.75}  # 1 is ahead by -0.01 and by 0.05
+    pairs = zip(USUAL["kl_weight"], USUAL["seed"], strict=True)
+    table = surprising(knn_accuracy=[noise.get(pair, 0.0) for pair in pairs])
+    assert (
+        "one class: 1 (0.620 ± 0.184, within the spread also 0; " in findings.surprises(table)["Which weight is best?"]
+    )
+
+
+def test_a_sweep_without_the_weights_0_or_1_has_no_surprises():
+    assert findings.surprises_page(surprising().query("kl_weight > 0")) == ""

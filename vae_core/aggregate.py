@@ -100,7 +100,8 @@ def moments(mean: np.ndarray, log_var: np.ndarray) -> dict[str, float]:
 
     mean, log_var: (N, latent_dim)
     returns: `code_mean_z<i>`, `code_cov_z<i>z<j>` for i <= j, `moment_kl`, and two distances from the origin, root mean
-    square per dimension: `draw_spread` of draws from q(z|x), `mean_spread` of its means (1 and at most 1 for the prior)
+    square per dimension: `draw_spread` of draws from q(z|x), 1 if they are spread like the prior, and `mean_spread` of
+    its means, which is then at most 1
     """
     m = mean.mean(axis=0, dtype=np.float64)  # (latent_dim,)
     of_means = np.cov(mean, rowvar=False, ddof=0, dtype=np.float64).reshape(len(m), len(m))

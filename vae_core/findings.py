@@ -104,30 +104,37 @@ def _per_weight(losses: pd.DataFrame, name: str) -> list[str]:
 
 
 def surprises(summary: pd.DataFrame) -> dict[str, str]:
-    """Questions whose answers a reader may not expect, for a sweep that has the weights 0 and 1.
+    """Questions whose answers a reader may not expect; none for a sweep that lacks the weights 0 or 1.
 
     The numbers are means ± standard deviations over seeds. summary: one row per run
     """
     table = loss_table(summary).set_index("kl_weight")
+    if not {0.0, 1.0} <= set(table.index):
+        return {}
     top, images = table.index.max(), summary["images"].iloc[0]
 
     def at(kl_weight: float, name: str, decimals: int = 2) -> str:
         return mean_and_spread(table.loc[kl_weight, f"{name}_mean"], table.loc[kl_weight, f"{name}_std"], decimals)
 
-    told = table.loc[0, "mutual_information_mean"] / table.loc[0, "rate_mean"]
-    likeliest, nearest, surest = (
-        table["nll_mean"].idxmin(),
-        table["knn_accuracy_mean"].idxmax(),
-        table["prior_confidence_mean"].idxmax(),
-    )
+    def best(name: str, sign: int, decimals: int) -> str:
+        kl_weight, equals = _best(summary, name, sign)
+        also = f", within the spread also {', '.join(f'{equal:g}' for equal in equals)}" if equals else ""
+        return f"{kl_weight:g} ({at(kl_weight, name, decimals)}{also}; {at(1, name, decimals)} at 1)"
+
+    unweighted = summary[summary["kl_weight"] == 0]
+    told = (unweighted["mutual_information"] / unweighted["rate"]).mean()
+    most = table.loc[0, "rate_mean"] - table.loc[0, "moment_kl_mean"]
     return {
         "Is the rate information?": f"Without the KL term the rate is {at(0, 'rate')} nats, and {told:.1%} of it tells "
-        f"about the image: {at(0, 'mutual_information')} nats, where telling all {images:,} test images apart takes "
-        f"ln {images:,} = {np.log(images):.2f}. At weight 1 it is {at(1, 'mutual_information')} of {at(1, 'rate')}. "
-        "The rest is the distance of all codes together from the prior.",
+        f"the test images apart: {at(0, 'mutual_information')} nats, of ln {images:,} = {np.log(images):.2f} that are "
+        f"possible. (However many images there were, it could not be more than {most:.0f} nats: the rest of the rate "
+        f"is due to mean and covariance of all codes together, `moment_kl`.) At weight 1 it is "
+        f"{at(1, 'mutual_information')} of {at(1, 'rate')}.",
         "How close is the bound to what it bounds?": f"Negative ELBO and -log p(x) (`nll`): {at(0, 'negative_elbo')} "
         f"and {at(0, 'nll')} at weight 0, {at(1, 'negative_elbo')} and {at(1, 'nll')} at 1, "
-        f"{at(top, 'negative_elbo')} and {at(top, 'nll')} at {top:g}. The difference is KL(q(z|x) || p(z|x)).",
+        f"{at(top, 'negative_elbo')} and {at(top, 'nll')} at {top:g}. The difference is KL(q(z|x) || p(z|x)). (The "
+        f"estimate of -log p(x) is itself an upper bound, at weight 0 {at(0, 'nll_above_quadrature')} nats above the "
+        f"exact value, at 1 {at(1, 'nll_above_quadrature')}.)",
         "Has the decoder learned all digits without the KL term?": "At codes like those of the training images a judge "
         f"sees {at(0, 'mixture_classes', 1)} classes in its pictures, at codes drawn from the prior "
         f"{at(0, 'prior_classes', 1)}. At weight {top:g} it is {at(top, 'mixture_classes', 1)} and "
@@ -136,12 +143,22 @@ def surprises(summary: pd.DataFrame) -> dict[str, str]:
         f"q(z|x) is {at(top, 'mean_spread')} per dimension, that of draws from it, which is what the decoder gets, "
         f"{at(top, 'draw_spread')} (the prior: 1); {at(top, 'active_units', 1)} units are active, at a rate of "
         f"{at(top, 'rate')} nats.",
-        "Which weight is best?": f"Lowest -log p(x): {likeliest:g} ({at(likeliest, 'nll')}). Neighbours most often of "
-        f"one class: {nearest:g} ({at(nearest, 'knn_accuracy', 3)}; {at(1, 'knn_accuracy', 3)} at 1). Samples of the "
-        f"prior that the judge is surest of: {surest:g} ({at(surest, 'prior_confidence', 3)}; "
-        f"{at(1, 'prior_confidence', 3)} at 1), and {at(surest, 'prior_classes', 1)} classes in them "
-        f"({at(1, 'prior_classes', 1)} at 1).",
+        "Which weight is best?": f"Lowest -log p(x): {best('nll', -1, 2)}. Neighbours most often of one class: "
+        f"{best('knn_accuracy', 1, 3)}. Samples of the prior that the judge is surest of: "
+        f"{best('prior_confidence', 1, 3)}. Samples that spread most evenly over the classes: "
+        f"{best('prior_class_entropy', 1, 2)}.",
     }
+
+
+def _best(summary: pd.DataFrame, name: str, sign: int) -> tuple[float, list[float]]:
+    """The weight with the best mean over seeds, and those that differ from it by less than the spread.
+
+    The spread is the deviation of the differences seed by seed: a seed has the same start and batches at all weights.
+    """
+    by_seed = sign * summary.pivot(index="seed", columns="kl_weight", values=name)  # (seeds, weights)
+    best = by_seed.mean().idxmax()
+    ahead = by_seed.drop(columns=best).rsub(by_seed[best], axis=0)
+    return best, [kl_weight for kl_weight in ahead if ahead[kl_weight].mean() <= ahead[kl_weight].std()]
 
 
 def surprises_page(summary: pd.DataFrame) -> str:

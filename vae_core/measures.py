@@ -56,7 +56,7 @@ def evaluate(
         "zero_information_distortion": zero_information_distortion(dataset.train_images, images),
         "images": len(images),
         "samples": samples,
-        "proposals": proposals,
+        "proposals": 2 * len(images) * draws_per_image(proposals, len(images)),
     }
 
 
@@ -79,6 +79,9 @@ def nll(
     arXiv:1509.00519); the weights are those of Veach and Guibas 1995. It is made for latent spaces of few dimensions:
     in many, the codes of other images are no help, and what is left is the bound of K / (2 N) draws.
 
+    All images have the same proposals, so their errors go together: the standard error over images is that of the
+    choice of images, not of the sampling. How far off the estimate is, `quadrature_check` tells.
+
     The cross-entropy of grey pixels is no normalised likelihood (see `bernoulli_nll`): this can be compared between
     models of the same images, not with likelihoods of black-and-white MNIST.
 
@@ -87,13 +90,18 @@ def nll(
     returns: (N,), nats per image
     """
     rng = np.random.default_rng(seed)
-    draws = -(-proposals // (2 * len(images)))
+    draws = draws_per_image(proposals, len(images))
     noise = rng.standard_normal((draws, *mean.shape))
     coded = (mean + np.exp(log_var / 2) * noise).reshape(-1, mean.shape[1])  # (K / 2, latent_dim)
     z = np.concatenate([coded, rng.standard_normal(coded.shape)])  # (K, latent_dim)
     log_prior = norm.logpdf(z).sum(axis=1)  # (K,)
     log_mixture = np.logaddexp(log_aggregate_posterior(z, mean, log_var), log_prior) - np.log(2)
     return -_log_weighted_sum(vae, images, z, log_prior - log_mixture - np.log(len(z)), pairwise_nll)
+
+
+def draws_per_image(proposals: int, images: int) -> int:
+    """Draws from each q(z|x), so that all images together give at least half of the proposals."""
+    return -(-proposals // (2 * images))
 
 
 def nll_by_quadrature(

@@ -25,6 +25,7 @@ from vae_core.canvas import (
 
 NEAR_PRIOR = (-4.0, 4.0, -4.0, 4.0)
 COLUMNS = 4
+LEAST_RATE = 0.01  # below it the parts of a rate are the noise of their estimates
 SWEEP_CURVES = {
     "val_distortion": "distortion [nats/image]",
     "val_rate": "rate [nats/image]",
@@ -86,14 +87,16 @@ def rate_split(losses: pd.DataFrame, information_limit: float) -> Figure:
         left.errorbar(places + shift, values, errors, color=color, marker="o", capsize=3, label=name)
     left.axhline(information_limit, color=SPLIT["mutual_information"], linestyle="--", linewidth=1)
     left.annotate(f"ln N = {information_limit:.2f}", (places[-1], information_limit), ha="right", va="bottom")
-    left.set_yscale("log")
+    left.set_yscale("symlog", linthresh=0.01)  # estimates of nothing may be below 0
     left.yaxis.set_major_formatter("{x:g}")
     left.set_ylabel("nats/image")
     left.legend()
-    shares = losses["mutual_information_mean"] / (losses["mutual_information_mean"] + losses["marginal_kl_mean"])
+    both = losses["mutual_information_mean"] + losses["marginal_kl_mean"]
+    shares = (losses["mutual_information_mean"] / both).where(losses["rate_mean"] > LEAST_RATE)
     right.bar(places, shares, color=SPLIT["mutual_information"], label="mutual_information")
     right.bar(places, 1 - shares, bottom=shares, color=SPLIT["marginal_kl"], label="marginal_kl")
-    right.set(ylabel="share of the rate", ylim=(0, 1))
+    right.set(ylabel="share of the rate (where there is one)", ylim=(0, 1))
+    right.legend(loc="lower right")
     for axes in (left, right):
         _weight_axis(axes, losses)
     return figure

@@ -69,8 +69,8 @@ def caption(summary: pd.DataFrame) -> str:
     return (
         f"{DESCRIPTIONS[first['dataset']]}; {first['images']:,} test images, nats per image; {epochs} epochs; {over}. "
         f"No distortion can be below {first['entropy_floor']:.2f} (the entropy of the grey values); a collapsed code, "
-        f"which is the prior for every image, has rate 0 and at best distortion "
-        f"{first['zero_information_distortion']:.2f}."
+        f"which is the prior for every image, has rate 0 and, at the mean training image, "
+        f"distortion {first['zero_information_distortion']:.2f}."
     )
 
 
@@ -131,4 +131,4 @@ def _apart(difference: float, spread: float) -> str:
 
 def mean_and_spread(mean: float, std: float, decimals: int = 2) -> str:
     """mean ± standard deviation; the mean alone where there is no deviation."""
-    return f"{mean:.{decimals}f}" if np.isnan(std) else f"{mean:.{decimals}f} ± {std:.{decimals}f}"
+    return f"{mean:z.{decimals}f}" if np.isnan(std) else f"{mean:z.{decimals}f} ± {std:.{decimals}f}"

@@ -20,9 +20,11 @@ def quantile_axes(cells: int = 30) -> np.ndarray:
 def occupied_axes(mean: np.ndarray, cells: int = 30) -> np.ndarray:
     """Latent coordinates at equal distances over the region where the codes are: (2, cells).
 
-    From the 1 % to the 99 % quantile of the codes in each dimension; mean: (N, 2).
+    From the 1 % to the 99 % quantile of the codes in each dimension, and never narrower than 0.02; mean: (N, 2).
     """
-    return np.linspace(*np.quantile(mean, (0.01, 0.99), axis=0), cells, axis=1)
+    low, high = np.quantile(mean, (0.01, 0.99), axis=0)  # (2,) each
+    middle, half = (low + high) / 2, np.maximum((high - low) / 2, 0.01)
+    return np.linspace(middle - half, middle + half, cells, axis=1)
 
 
 def share_within(mean: np.ndarray, axes: np.ndarray) -> float:
