@@ -81,6 +81,8 @@ def test_occupied_axes_cover_98_percent_of_each_dimension(rng):
         assert inside.mean() == pytest.approx(0.98, abs=0.001)
         assert np.ptp(np.diff(axes[i])) == pytest.approx(0, abs=1e-9)
     assert share_within(mean, axes) == pytest.approx(0.98**2, abs=0.003)
+    collapsed = occupied_axes(np.full((9, 2), 0.5), cells=3)
+    np.testing.assert_allclose(collapsed, [[0.49, 0.5, 0.51]] * 2)
 
 
 def test_share_within_needs_both_coordinates_inside():
