@@ -88,6 +88,8 @@ def rate_split(losses: pd.DataFrame, information_limit: float) -> Figure:
     left.axhline(information_limit, color=SPLIT["mutual_information"], linestyle="--", linewidth=1)
     left.annotate(f"ln N = {information_limit:.2f}", (places[-1], information_limit), ha="right", va="bottom")
     left.set_yscale("symlog", linthresh=0.01)  # estimates of nothing may be below 0
+    lowest = losses[[f"{name}_mean" for name in SPLIT]].min().min()
+    left.set_ylim(bottom=min(0, 2 * lowest), top=3 * losses["rate_mean"].max() + information_limit)
     left.yaxis.set_major_formatter("{x:g}")
     left.set_ylabel("nats/image")
     left.legend()
