@@ -126,13 +126,12 @@ def test_a_failing_run_does_not_stop_the_others(tmp_path):
 
 
 def test_rerun_replaces_runs_and_loses_none_when_their_successors_fail(tmp_path):
-    names = [runs.run_name(kl_weight, 0) for kl_weight in (1, 3)]
+    name = runs.run_name(1, 0)
     arguments = (
         "--dataset",
         "digits",
         "--kl-weights",
         1,
-        3,
         "--results",
         tmp_path,
         "--epochs",
@@ -143,14 +142,13 @@ def test_rerun_replaces_runs_and_loses_none_when_their_successors_fail(tmp_path)
     assert run_sweep(*arguments).returncode == 0
     failing = run_sweep(*arguments, "-p", "learning_rate", 1e30, "--rerun")
     assert failing.returncode == 1
-    assert failing.stdout.count("failed: InputError: the losses are not finite") == 2
+    assert failing.stdout.count("failed: InputError: the losses are not finite") == 1
     assert "| kl_weight |" not in failing.stdout  # the old table is not the table of this sweep
-    for name in names:
-        assert runs.is_done(folder / "replaced" / name)
-        assert not (folder / name).exists()
+    assert runs.is_done(folder / "replaced" / name)
+    assert not (folder / name).exists()
     again = run_sweep(*arguments, "-p", "learning_rate", 0.002, "--rerun")
     assert again.returncode == 0, again.stdout
-    assert pd.read_csv(folder / "summary.csv")["learning_rate"].tolist() == [0.002, 0.002]
+    assert pd.read_csv(folder / "summary.csv")["learning_rate"].tolist() == [0.002]
     assert list((folder / "failed").iterdir()) == []
     assert list((folder / "replaced").iterdir()) == []
 
