@@ -10,7 +10,7 @@ from vae_core.findings import COLLAPSED_RATE
 from vae_core.tables import mean_and_spread
 
 ROUNDING = 1e-6
-USUAL = (0.5, 2.0)  # the weights from the one to the other are seed 004's "0.5, 1 and 2"
+USUAL = (0.5, 2.0)  # the weights from the one to the other are tutorial 004's "0.5, 1 and 2"
 
 
 @dataclass(frozen=True)

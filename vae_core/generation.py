@@ -18,7 +18,7 @@ from vae_core.latent import decode
 from vae_core.models import VAE
 
 COMPONENTS = 20
-FITTED_CODES = 10_000  # of the training images; more change the mixture by less than another seed does
+FITTED_CODES = 10_000  # of the training images, so that the fit stays short
 APPEARS = 0.01  # the share of samples from which on a class counts as appearing
 
 
