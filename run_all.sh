@@ -14,7 +14,7 @@ usage() {
 Started again, the set-up skips what is installed and the sweep what is done. Examples:
 
   ./run_all.sh                               MNIST, 8 weights, 40 epochs (digits if MNIST cannot be had)
-  ./run_all.sh --dataset digits --epochs 5   a look in under two minutes, no network for data
+  ./run_all.sh --dataset digits --epochs 5   a look in about two minutes, no network for data
   ./run_all.sh --kl-weights 0.25 0.75 --seeds 0 1 2
   VAE_DATA_DIR=~/data ./run_all.sh           take the data from ~/data/mnist/*.gz
   PYTHON=python3.12 ./run_all.sh             choose the Python for .venv
