@@ -193,7 +193,7 @@ def test_auto_is_settled_before_the_runs_start(tmp_path, monkeypatch, capsys):
         (["-p", "batch_size", "1.5"], "-p batch_size: '1.5' is not of type int"),
         (
             ["-p", "lerning_rate", "0.1"],
-            "-p lerning_rate: the notebook train_vae has no such parameter; "
+            "-p lerning_rate: train_vae has no such parameter; "
             "for -p it has batch_size, hidden_units, learning_rate, threads",
         ),
     ],

@@ -33,12 +33,30 @@ def collect(sweep_dir: Path) -> None:
     """Write the sweep's tables, sheets and gallery from its finished runs, each file whole or not at all."""
     finished = runs.read_runs(sweep_dir)
     summary = summary_table(finished)
-    runs.replace_file(sweep_dir / "summary.csv", summary.to_csv(index=False))
-    runs.replace_file(sweep_dir / "loss_table.csv", loss_table(summary).to_csv(index=False))
-    runs.replace_file(sweep_dir / "loss_table.md", loss_table_page(summary))
+    _write_tables(sweep_dir, summary)
     _draw_sheets(sweep_dir, finished, summary)
     if sweep_dir.resolve() == PUBLISHED / "mnist":
         runs.replace_file(runs.RESULTS / "README.md", gallery_page(finished))
+
+
+def collect_lesson(sweep_dir: Path) -> None:
+    """Tables and sheets for a sweep over another notebook than train_vae: what the runs of all of them have.
+
+    The codes' and the decoder's planes are drawn where the latent space is one.
+    """
+    finished = runs.read_runs(sweep_dir)
+    summary = summary_table(finished)
+    _write_tables(sweep_dir, summary)
+    shown, title = _first_of_each_weight(finished)
+    _save_sheet(sweep_dir, "rate_distortion", sheets.rate_distortion(summary))
+    _save_sheet(sweep_dir, "loss_curves", _loss_curves(shown, title))
+    if not all((folder / "latent.npz").exists() for folder in shown["folder"]):
+        print("sheets of codes and images are not redrawn: not every run has its latent.npz", file=sys.stderr)
+        return
+    latents = {kl_weight: _read_latent(folder) for kl_weight, folder in shown["folder"].items()}
+    if all({"mean", "labels", "manifold", "axes"} <= set(latent) for latent in latents.values()):
+        _save_sheet(sweep_dir, "latent_scatters", _latent_scatters(latents, shown["dataset"].iloc[0], title))
+        _save_sheet(sweep_dir, "decoder_manifolds", _decoder_manifolds(latents, "manifold", title))
 
 
 def sweep_folder(sweep_dir: str | Path = "") -> Path:
@@ -111,43 +129,69 @@ def _gallery_row(run, here: str) -> str:
     )
 
 
+def _write_tables(sweep_dir: Path, summary: pd.DataFrame) -> None:
+    runs.replace_file(sweep_dir / "summary.csv", summary.to_csv(index=False))
+    runs.replace_file(sweep_dir / "loss_table.csv", loss_table(summary).to_csv(index=False))
+    runs.replace_file(sweep_dir / "loss_table.md", loss_table_page(summary))
+
+
+def _save_sheet(sweep_dir: Path, name: str, figure: Figure) -> None:
+    runs.save_figure(sweep_dir / f"{name}.png", figure)
+
+
+def _first_of_each_weight(finished: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """The first seed's run of each weight, which the sheets show, and how their titles call them."""
+    shown = finished.groupby("kl_weight").first()
+    seeds = ", ".join(map(str, sorted(shown["seed"].unique())))
+    return shown, f"{shown['dataset'].iloc[0]}, seed {seeds}"
+
+
 def _draw_sheets(sweep_dir: Path, finished: pd.DataFrame, summary: pd.DataFrame) -> None:
     """What the tables show for all seeds; then one panel, line or frame per weight, from its first seed."""
-
-    def save(name: str, figure: Figure) -> None:
-        runs.save_figure(sweep_dir / f"{name}.png", figure)
-
     losses = loss_table(summary)
-    save("rate_distortion", sheets.rate_distortion(summary))
-    save("rate_split", sheets.rate_split(losses, np.log(summary["images"].iloc[0])))
-    save("dimensions", sheets.dimensions(ranked_rates(summary), losses))
-    shown = finished.groupby("kl_weight").first()
-    dataset, seeds = shown["dataset"].iloc[0], sorted(shown["seed"].unique())
-    title = f"{dataset}, seed {', '.join(map(str, seeds))}"
-    histories = {kl_weight: runs.read_history(folder) for kl_weight, folder in shown["folder"].items()}
-    save("loss_curves", sheets.loss_curves(histories, f"Losses on the validation images: {title}"))
+    _save_sheet(sweep_dir, "rate_distortion", sheets.rate_distortion(summary))
+    _save_sheet(sweep_dir, "rate_split", sheets.rate_split(losses, np.log(summary["images"].iloc[0])))
+    _save_sheet(sweep_dir, "dimensions", sheets.dimensions(ranked_rates(summary), losses))
+    shown, title = _first_of_each_weight(finished)
+    dataset = shown["dataset"].iloc[0]
+    _save_sheet(sweep_dir, "loss_curves", _loss_curves(shown, title))
     if not all((folder / "latent.npz").exists() for folder in shown["folder"]):
         print("sheets of codes and images are not redrawn: not every run has its latent.npz", file=sys.stderr)
         return
     latents = {kl_weight: _read_latent(folder) for kl_weight, folder in shown["folder"].items()}
-    names = CLASS_NAMES[dataset]
-    codes = {kl_weight: (latent["mean"], latent["labels"]) for kl_weight, latent in latents.items()}
-    save("latent_scatters", sheets.latent_scatters(codes, names, f"Codes of the test images: {title}"))
+    _save_sheet(sweep_dir, "latent_scatters", _latent_scatters(latents, dataset, title))
     posteriors = {
         kl_weight: (latent["mean"], latent["log_var"], latent["labels"]) for kl_weight, latent in latents.items()
     }
-    save("posterior_ellipses", sheets.posterior_ellipses(posteriors, names, f"Codes of the test images: {title}"))
-    for grid, (axes, where) in WINDOWS.items():
-        manifolds = {
-            kl_weight: (latent[grid], latent[axes], share_within(latent["mean"], latent[axes]))
-            for kl_weight, latent in latents.items()
-        }
-        sheet = sheets.decoder_manifolds(manifolds, f"Decoded grids {where}, every second cell: {title}")
-        save(grid.replace("manifold", "decoder_manifolds"), sheet)
+    ellipses = sheets.posterior_ellipses(posteriors, CLASS_NAMES[dataset], f"Codes of the test images: {title}")
+    _save_sheet(sweep_dir, "posterior_ellipses", ellipses)
+    for grid in WINDOWS:
+        name = grid.replace("manifold", "decoder_manifolds")
+        _save_sheet(sweep_dir, name, _decoder_manifolds(latents, grid, title))
     drawn = {kl_weight: (latent["prior_samples"], latent["mixture_samples"]) for kl_weight, latent in latents.items()}
     scores = losses.set_index("kl_weight")
-    save("samples", sheets.samples(drawn, scores, f"Samples, by kl_weight; images: {title}; scores: all seeds"))
+    samples = sheets.samples(drawn, scores, f"Samples, by kl_weight; images: {title}; scores: all seeds")
+    _save_sheet(sweep_dir, "samples", samples)
     _animate(sweep_dir, latents, dataset)
+
+
+def _loss_curves(shown: pd.DataFrame, title: str) -> Figure:
+    histories = {kl_weight: runs.read_history(folder) for kl_weight, folder in shown["folder"].items()}
+    return sheets.loss_curves(histories, f"Losses on the validation images: {title}")
+
+
+def _latent_scatters(latents: Mapping[float, Mapping[str, np.ndarray]], dataset: str, title: str) -> Figure:
+    codes = {kl_weight: (latent["mean"], latent["labels"]) for kl_weight, latent in latents.items()}
+    return sheets.latent_scatters(codes, CLASS_NAMES[dataset], f"Codes of the test images: {title}")
+
+
+def _decoder_manifolds(latents: Mapping[float, Mapping[str, np.ndarray]], grid: str, title: str) -> Figure:
+    axes, where = WINDOWS[grid]
+    manifolds = {
+        kl_weight: (latent[grid], latent[axes], share_within(latent["mean"], latent[axes]))
+        for kl_weight, latent in latents.items()
+    }
+    return sheets.decoder_manifolds(manifolds, f"Decoded grids {where}, every second cell: {title}")
 
 
 def _animate(sweep_dir: Path, latents: Mapping[float, Mapping[str, np.ndarray]], dataset: str) -> None:

@@ -3,21 +3,29 @@
 import vae_core.backend  # noqa: F401
 
 import numpy as np
-from keras import ops
+from scipy.special import expit
 
 from vae_core.models import VAE
 from vae_core.windows import quantile_axes
 
+BLOCK = 1000  # images or codes at a time: the layers of a convolutional model take 200 MB for so many
+
 
 def encode(vae: VAE, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean and log-variance of q(z|x) for each image: two arrays of shape (N, latent_dim)."""
-    mean, log_var = vae.encoder(images)
-    return np.asarray(mean), np.asarray(log_var)
+    blocks = [vae.encoder(images[start : start + BLOCK]) for start in range(0, len(images), BLOCK)]
+    mean, log_var = (np.concatenate(part) for part in zip(*blocks, strict=True))
+    return mean, log_var
+
+
+def logits(vae: VAE, z: np.ndarray) -> np.ndarray:
+    """What the decoder makes of latent points; z: (N, latent_dim), returns (N, 28, 28, 1)."""
+    return np.concatenate([vae.decoder(z[start : start + BLOCK]) for start in range(0, len(z), BLOCK)])
 
 
 def decode(vae: VAE, z: np.ndarray) -> np.ndarray:
     """Expected images at latent points, p(pixel = 1 | z); z: (N, latent_dim), returns (N, 28, 28, 1) in [0, 1]."""
-    return np.asarray(ops.sigmoid(vae.decoder(z)))
+    return expit(logits(vae, z))
 
 
 def decode_grid(vae: VAE, axes: np.ndarray) -> np.ndarray:

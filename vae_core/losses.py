@@ -32,6 +32,18 @@ def bernoulli_nll_pairs(images, logits):
     return ops.sum(ops.softplus(logits), axis=1) - ops.matmul(x, ops.transpose(logits))
 
 
+def squared_error(images, logits):
+    """Squared errors of the expected image, summed over pixels: a Gaussian likelihood of variance 1/2.
+
+    sum over pixels of (x - sigmoid(l))^2 = gaussian_nll(x, sigmoid(l), 1/2) - pixels / 2 * log(pi)
+
+    images, logits: (batch, 28, 28, 1), or any equal shapes with the batch first
+    returns: (batch,), nats per image, but for the constant
+    """
+    pixels = tuple(range(1, len(images.shape)))
+    return ops.sum(ops.square(images - ops.sigmoid(logits)), axis=pixels)
+
+
 def gaussian_nll(images, mean, variance):
     """Negative log-likelihood of the images under independent Gaussian pixels.
 

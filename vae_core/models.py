@@ -1,4 +1,6 @@
-"""Encoder, sampling, decoder, and the VAE with a weight on its KL term; for any Keras backend."""
+"""The reference encoder and decoder, sampling, and the VAE with a weight on its KL term; for any Keras backend."""
+
+from collections.abc import Callable
 
 import vae_core.backend  # noqa: F401
 
@@ -50,13 +52,24 @@ class VAE(keras.Model):
 
     `fit`, validation and `evaluate` share `compute_loss`, the only place where the objective stands.
     kl_weight = 1 gives the negative ELBO (Kingma and Welling 2014), another value the beta-VAE (Higgins et al. 2017).
+
+    pixel_nll: the likelihood, a function of images and the decoder's logits that returns -log p(x|z), (batch,)
     """
 
-    def __init__(self, encoder: keras.Model, decoder: keras.Model, kl_weight: float, seed: int, **kwargs):
+    def __init__(
+        self,
+        encoder: keras.Model,
+        decoder: keras.Model,
+        kl_weight: float,
+        seed: int,
+        pixel_nll: Callable = bernoulli_nll,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         self.encoder = encoder
         self.decoder = decoder
         self.kl_weight = kl_weight
+        self.pixel_nll = pixel_nll
         self.sampling = Sampling(seed)
         self.objective_tracker = keras.metrics.Mean(name="objective")
         self.distortion_tracker = keras.metrics.Mean(name="distortion")
@@ -67,6 +80,10 @@ class VAE(keras.Model):
         """What `fit` and `evaluate` report and reset."""
         return [self.objective_tracker, self.distortion_tracker, self.rate_tracker]
 
+    def inputs(self, images, labels):
+        """What `call` takes, of a data set's images and labels: the images."""
+        return images
+
     def call(self, images):
         """Mean and log-variance of q(z|x), each (batch, latent_dim), and the logits of one draw, (batch, 28, 28, 1)."""
         mean, log_var = self.encoder(images)
@@ -75,7 +92,7 @@ class VAE(keras.Model):
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """Mean over the batch of distortion + kl_weight * rate; x are the images, y_pred what `call` returned."""
         mean, log_var, logits = y_pred
-        distortion = bernoulli_nll(x, logits)  # (batch,)
+        distortion = self.pixel_nll(x, logits)  # (batch,)
         rate = kl_divergence(mean, log_var)  # (batch,)
         objective = distortion + self.kl_weight * rate
         self.objective_tracker.update_state(objective)

@@ -15,7 +15,7 @@ import json
 import math
 import platform
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -41,13 +41,14 @@ SMALLEST = {
     "epochs": 1,
     "batch_size": 1,
     "hidden_units": 1,
+    "latent_dim": 1,
     "seed": 0,
     "seeds": 1,
     "threads": 1,
     "samples": 2,
 }
 LARGEST = {"seed": 2**32 - 1}  # what NumPy and Keras take
-WHOLE = ("epochs", "batch_size", "hidden_units", "seed", "seeds", "threads", "samples")
+WHOLE = ("epochs", "batch_size", "hidden_units", "latent_dim", "seed", "seeds", "threads", "samples")
 
 
 def check_parameters(numbers: Mapping[str, object]) -> None:
@@ -65,23 +66,31 @@ def check_parameters(numbers: Mapping[str, object]) -> None:
             raise InputError(f"{name} must be greater than 0, not {value!r}")
 
 
+def check_choice(name: str, value: str, choices: Sequence[str]) -> None:
+    """Raise InputError if the value is none of the choices."""
+    if value not in choices:
+        raise InputError(f"{name} must be one of {', '.join(choices)}, not {value!r}")
+
+
 def run_name(kl_weight: float, seed: int) -> str:
     """The folder's name, two digits before the point and two or more behind it: kl_00.50_seed0."""
     whole, _, decimals = np.format_float_positional(kl_weight, trim="-").partition(".")
     return f"kl_{whole:0>2}.{decimals:0<2}_seed{seed}"
 
 
-def start_run(parameters: Mapping[str, object], data_checksum: str, run_dir: str | Path = "") -> Path:
+def start_run(
+    parameters: Mapping[str, object], data_checksum: str, run_dir: str | Path = "", notebook: str = ""
+) -> Path:
     """Make the run's folder and write its config.json; the folder counts as not done until `finish_run`.
 
-    Without `run_dir` the folder is results/single_runs/<dataset>/<name>_<hash of the settings>, so that runs with
-    different settings never meet.
+    Without `run_dir` the folder is results/single_runs/<notebook>/<dataset>/<name>_<hash of the settings>, so that runs
+    with different settings never meet; those of train_vae have no folder <notebook>.
     """
     config = run_config(parameters, data_checksum)
     if not run_dir:
         settings = hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:8]
         name = f"{run_name(config['kl_weight'], config['seed'])}_{settings}"
-        run_dir = RESULTS / "single_runs" / config["dataset"] / name
+        run_dir = RESULTS / "single_runs" / notebook / config["dataset"] / name
     folder = Path(run_dir)
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -37,13 +37,15 @@ SPLIT = {"rate": "#717581", "mutual_information": "#3f90da", "marginal_kl": "#e7
 def rate_distortion(summary: pd.DataFrame) -> Figure:
     """Every run in the plane of rate and distortion, with lines of equal negative ELBO and the limits of the plane.
 
-    The floor is the entropy of the grey values; the corner is the code that says nothing, at rate 0; beyond ln N nats,
-    N being the number of test images, a rate cannot be information about which image it was.
+    The floor is the entropy of the grey values, which only a Bernoulli likelihood has; the corner is the code that says
+    nothing, at rate 0; beyond ln N nats, N being the number of test images, a rate cannot be information about which
+    image it was.
 
     summary: one row per run
     """
     first = summary.iloc[0]
-    floor, corner, limit = first["entropy_floor"], first["zero_information_distortion"], np.log(first["images"])
+    corner, limit = first["zero_information_distortion"], np.log(first["images"])
+    floor = first.get("entropy_floor", min(corner, summary["distortion"].min()))
     right = 2 * max(summary["rate"].max(), limit)
     figure, axes = new_figure(11, 6.6)
     rates = np.concatenate([np.linspace(0, 1, 50), np.geomspace(1, right, 400)])
@@ -54,8 +56,9 @@ def rate_distortion(summary: pd.DataFrame) -> Figure:
         axes.plot(rates, bound - rates, color="#cccccc", linewidth=0.8, zorder=0)
         place = (0.02, bound) if bound < top else (bound - top, top - 1)  # where the line enters the picture
         axes.annotate(f"{bound:.0f}", place, color="#888888", fontsize=9, va="bottom" if bound < top else "top")
-    axes.axhline(floor, color="#bd1f01", linewidth=1.5)
-    axes.annotate(f"entropy floor {floor:.1f}", (right, floor), color="#bd1f01", ha="right", va="bottom")
+    if "entropy_floor" in first:
+        axes.axhline(floor, color="#bd1f01", linewidth=1.5)
+        axes.annotate(f"entropy floor {floor:.1f}", (right, floor), color="#bd1f01", ha="right", va="bottom")
     axes.axvline(limit, color="#832db6", linestyle="--", linewidth=1.5)
     axes.annotate(f" ln N = {limit:.2f}", (limit, floor + 0.12 * (corner - floor)), color="#832db6")
     axes.scatter([0], [corner], marker="X", s=110, color="black", zorder=3)

@@ -1,6 +1,7 @@
-"""Run the notebook train_vae once per weight and seed, several at a time, and collect what comes out.
+"""Run a notebook once per weight and seed, several at a time, and collect what comes out.
 
 python -m vae_core.sweep --dataset mnist --kl-weights 0 0.5 1 2 --seeds 0 1 --epochs 40 --workers 2
+python -m vae_core.sweep --notebook conv_vae_fashion --kl-weights 0.392 1 4
 """
 
 import argparse
@@ -25,6 +26,7 @@ from vae_core.errors import InputError
 from vae_core.notebooks import execute_notebook
 
 NOTEBOOKS = runs.PROJECT / "notebooks"
+REFERENCE = "train_vae"  # the notebook of the sweep that report, gallery and README are about
 KL_WEIGHTS = (0.0, 0.02, 0.1, 0.5, 1.0, 2.0, 10.0, 20.0)
 TYPES = {"float": float, "int": int, "str": str}
 INSTEAD = {
@@ -78,7 +80,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def sweep(options: argparse.Namespace) -> int:
     """Plan, run what is missing, collect, report; nothing is written before the plan is known to be sound."""
     planned = plan(options)
-    sweep_dir = options.results.resolve() / "kl_sweep" / planned[0].config["dataset"]
+    system = "kl_sweep" if options.notebook == REFERENCE else f"lessons/{options.notebook}"
+    sweep_dir = options.results.resolve() / system / planned[0].config["dataset"]
     _missing(planned, sweep_dir, options.rerun)  # refuses before a folder or a lock is made
     with _locked(sweep_dir), _workspace(sweep_dir) as workspace:
         missing = _missing(planned, sweep_dir, options.rerun)
@@ -87,8 +90,7 @@ def sweep(options: argparse.Namespace) -> int:
         _move_aside(missing, sweep_dir)
         failures = _run_all(missing, sweep_dir, workspace, options)
         if collected := len(failures) < len(planned):
-            collector.collect(sweep_dir)
-            failures |= _report(sweep_dir, workspace)
+            failures |= _collect(options.notebook, sweep_dir, workspace)
     print(_closing_words(planned, sweep_dir, failures, collected))
     return 1 if failures else 0
 
@@ -115,10 +117,10 @@ def plan(options: argparse.Namespace) -> list[Run]:
     """The runs that the options ask for. Raises InputError for whatever would make them fail or mean something else."""
     if options.workers < 1:
         raise InputError(f"--workers must be at least 1, not {options.workers}")
-    defaults = papermill.inspect_notebook(str(NOTEBOOKS / "train_vae.ipynb"))
+    defaults = _parameters_of(options.notebook)
     parameters = {name: _typed(defaults[name]["default"], name, defaults) for name in defaults}
     parameters |= {name: _typed(text, name, defaults) for name, text in _extra_parameters(options, defaults).items()}
-    parameters["epochs"] = options.epochs
+    parameters |= {"epochs": options.epochs} if options.epochs is not None else {}
     settings = {name: value for name, value in parameters.items() if name not in ("dataset", "data_dir", "run_dir")}
     combinations = [
         {"kl_weight": kl_weight, "seed": seed}
@@ -130,12 +132,21 @@ def plan(options: argparse.Namespace) -> list[Run]:
     for variable in ("VAE_DATA_DIR", "KERAS_HOME"):
         if folder := os.environ.get(variable):
             os.environ[variable] = str(Path(folder).resolve())  # the notebooks run in other folders
-    dataset = load_dataset(options.dataset)
+    dataset = load_dataset(options.dataset or parameters["dataset"])
     settings = {"dataset": dataset.name, **settings}
     return [
         Run(settings | combination, runs.run_config(settings | combination, dataset.checksum))
         for combination in combinations
     ]
+
+
+def _parameters_of(notebook: str) -> dict[str, dict]:
+    """The parameters of a notebook that makes a run. Raises InputError for another."""
+    known = {path.stem: papermill.inspect_notebook(str(path)) for path in sorted(NOTEBOOKS.glob("*.ipynb"))}
+    runnable = {name: parameters for name, parameters in known.items() if {"kl_weight", "run_dir"} <= set(parameters)}
+    if notebook not in runnable:
+        raise InputError(f"--notebook must be one of {', '.join(runnable)}, not {notebook!r}")
+    return runnable[notebook]
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -146,10 +157,17 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add(
+        "--notebook",
+        metavar="NAME",
+        default=REFERENCE,
+        help="sweep over another notebook that has a kl_weight, such as conv_vae_fashion, into "
+        "<results>/lessons/<notebook>/<dataset>/; default: train_vae",
+    )
+    add(
         "--dataset",
         metavar="NAME",
-        default="auto",
-        help="mnist, fashion_mnist, digits, or auto (the default): mnist if it can be had, else digits",
+        help="mnist, fashion_mnist, digits, or auto: mnist if it can be had, else digits; default: the notebook's own, "
+        "which is auto for train_vae",
     )
     add(
         "--kl-weights",
@@ -162,7 +180,12 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--seeds", metavar="N", type=int, nargs="+", default=(0,), help="every weight is run with each seed; default: 0"
     )
-    add("--epochs", metavar="N", type=int, default=40, help="passes through the training images; default: 40")
+    add(
+        "--epochs",
+        metavar="N",
+        type=int,
+        help="passes through the training images; default: the notebook's own, which is 40 for train_vae",
+    )
     add(
         "--workers",
         metavar="N",
@@ -190,7 +213,7 @@ def _parser() -> argparse.ArgumentParser:
         nargs=2,
         action="append",
         default=[],
-        help="another parameter of notebooks/train_vae, such as: -p learning_rate 0.0005",
+        help="another parameter of the notebook, such as: -p learning_rate 0.0005",
     )
     return parser
 
@@ -210,7 +233,7 @@ def _extra_parameters(options: argparse.Namespace, defaults: Mapping[str, dict])
             raise InputError(f"-p {name}: use {INSTEAD[name]} instead")
         if name not in defaults:
             known = ", ".join(sorted(set(defaults) - set(INSTEAD)))
-            raise InputError(f"-p {name}: the notebook train_vae has no such parameter; for -p it has {known}")
+            raise InputError(f"-p {name}: {options.notebook} has no such parameter; for -p it has {known}")
     return dict(options.parameter)
 
 
@@ -291,7 +314,7 @@ def _run_all(missing: Sequence[Run], sweep_dir: Path, workspace: Path, options: 
     failures: dict[str, str] = {}
     if not missing:
         return failures
-    notebook = (NOTEBOOKS / "train_vae.ipynb").read_text()
+    notebook = (NOTEBOOKS / f"{options.notebook}.ipynb").read_text()
     parameters = {run.name: run.parameters for run in missing}
     workers = min(options.workers, len(missing))
     with connect(options.scheduler, workers, workspace) as client, _Bar(missing) as bar:
@@ -352,6 +375,15 @@ def _replace_folder(source: Path, target: Path) -> None:
     source.rename(target)
 
 
+def _collect(notebook: str, sweep_dir: Path, workspace: Path) -> dict[str, str]:
+    """Tables and sheets, and the report, which is about train_vae. Returns what went wrong, like `_run_all`."""
+    if notebook != REFERENCE:
+        collector.collect_lesson(sweep_dir)
+        return {}
+    collector.collect(sweep_dir)
+    return _report(sweep_dir, workspace)
+
+
 def _report(sweep_dir: Path, workspace: Path) -> dict[str, str]:
     """Execute the report over the sweep. Returns what went wrong, like `_run_all`."""
     output = workspace / "report.ipynb"
@@ -372,7 +404,8 @@ def _closing_words(planned: Sequence[Run], sweep_dir: Path, failures: Mapping[st
         lines.append(f"{'report.ipynb':<20} failed: {failures['report.ipynb']} -> {where / 'report.ipynb'}")
     if collected:
         lines += ["", (sweep_dir / "loss_table.md").read_text(), "Open:"]
-        lines += [f"  {where / name}" for name in ("report.ipynb", "latent_scatters.png", "decoder_manifolds.png")]
+        shown = ("report.ipynb", "rate_distortion.png", "latent_scatters.png", "decoder_manifolds.png")
+        lines += [f"  {where / name}" for name in shown if (sweep_dir / name).exists()]
     return "\n".join(lines)
 
 

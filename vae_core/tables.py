@@ -8,6 +8,7 @@ import pandas as pd
 from vae_core.data import DESCRIPTIONS
 
 SETTINGS = ["dataset", "kl_weight", "seed", "epochs", "batch_size", "learning_rate", "hidden_units", "threads"]
+LESSON_SETTINGS = ["latent_dim", "architecture"]  # of the notebooks beside train_vae, where they have them
 COMPARED = ["distortion", "rate", "objective", "negative_elbo", "nll", "mutual_information", "active_units"]
 DRAWN = ["confidence", "class_entropy", "classes", "sharpness"]
 ANCHORS = ["entropy_floor", "zero_information_distortion", "images", "samples", "proposals"]
@@ -15,7 +16,8 @@ ANCHORS = ["entropy_floor", "zero_information_distortion", "images", "samples", 
 
 def summary_table(finished: pd.DataFrame) -> pd.DataFrame:
     """One row per run: what it was run with and every measure."""
-    return finished[SETTINGS].join(finished.drop(columns=[*SETTINGS, "data_checksum", "folder"]))
+    settings = [name for name in (*SETTINGS, *LESSON_SETTINGS) if name in finished]
+    return finished[settings].join(finished.drop(columns=[*settings, "data_checksum", "folder"]))
 
 
 def loss_table(summary: pd.DataFrame) -> pd.DataFrame:
@@ -38,7 +40,11 @@ def ranked_rates(summary: pd.DataFrame) -> pd.DataFrame:
 
 
 def readable_table(losses: pd.DataFrame, names: Sequence[str] = COMPARED) -> pd.DataFrame:
-    """Measures of the loss table with mean ± standard deviation in one cell, indexed by kl_weight."""
+    """Measures of the loss table with mean ± standard deviation in one cell, indexed by kl_weight.
+
+    Measures that these runs do not have are left out.
+    """
+    names = [name for name in names if f"{name}_mean" in losses]
     decimals = {name: 4 if name.endswith("sharpness") else 2 for name in names}
     cells = {name: _cells(losses[f"{name}_mean"], losses[f"{name}_std"], decimals[name]) for name in names}
     index = pd.Index([f"{kl_weight:g}" for kl_weight in losses["kl_weight"]], name="kl_weight")
@@ -66,8 +72,13 @@ def caption(summary: pd.DataFrame) -> str:
     epochs = " or ".join(str(number) for number in sorted(summary["epochs"].unique()))
     seeds = [str(seed) for seed in sorted(summary["seed"].unique())]
     over = f"mean ± standard deviation over the seeds {', '.join(seeds)}" if len(seeds) > 1 else f"seed {seeds[0]}"
+    about = (
+        f"{DESCRIPTIONS[first['dataset']]}; {first['images']:,} test images, nats per image; {epochs} epochs; {over}."
+    )
+    if "entropy_floor" not in first:  # the likelihood is no Bernoulli
+        return about
     return (
-        f"{DESCRIPTIONS[first['dataset']]}; {first['images']:,} test images, nats per image; {epochs} epochs; {over}. "
+        f"{about} "
         f"No distortion can be below {first['entropy_floor']:.2f} (the entropy of the grey values); a collapsed code, "
         f"which is the prior for every image, has rate 0 and, at the mean training image, "
         f"distortion {first['zero_information_distortion']:.2f}."
@@ -113,7 +124,7 @@ def _settings_note(summary: pd.DataFrame, published: pd.DataFrame) -> str:
 
 
 def _measured(summary: pd.DataFrame) -> list[str]:
-    left_out = {*SETTINGS, *ANCHORS}
+    left_out = {*SETTINGS, *LESSON_SETTINGS, *ANCHORS}
     return [name for name in summary if name not in left_out and not name.endswith("_se")]
 
 

@@ -4,6 +4,9 @@
 Both go through the model's own `train_step`, so the objective stands in `VAE.compute_loss` alone. With the same batches
 both give the same history, provided that both are compiled by XLA, which makes other noise of a seed than TensorFlow's
 own operations do.
+
+A model that is compiled with jit_compile=False trains without XLA: dense layers are slower so, convolutions far faster,
+since XLA runs those inside a loop without its fast routines (measured by `python -m tests.benchmarks.convolution`).
 """
 
 import time
@@ -52,8 +55,10 @@ def train(
     Raises InputError in the first epoch whose losses are not finite.
     """
     vae.optimizer.build(vae.trainable_variables)
-    train_epoch = compiled_epoch(vae.train_step, dataset.train_images, batch_size)
-    validation_epoch = compiled_epoch(vae.test_step, dataset.validation_images, batch_size)
+    train_inputs = vae.inputs(dataset.train_images, dataset.train_labels)
+    validation_inputs = vae.inputs(dataset.validation_images, dataset.validation_labels)
+    train_epoch = compiled_epoch(vae.train_step, train_inputs, batch_size, vae.jit_compile)
+    validation_epoch = compiled_epoch(vae.test_step, validation_inputs, batch_size, vae.jit_compile)
     in_order = np.arange(len(dataset.validation_images))
     shuffle = np.random.default_rng(seed).permutation
     after_epoch = after_epoch or (lambda epoch: None)
@@ -84,25 +89,29 @@ def write_history(history: pd.DataFrame, path: str | Path) -> None:
     history.to_csv(path, index=False, float_format="%.5f")
 
 
-def compiled_epoch(step, images: np.ndarray, batch_size: int):
-    """Compile a pass over the images: `step` is called on each batch, gathered from memory inside the compiled code.
+def compiled_epoch(step, inputs, batch_size: int, jit_compile: bool = True):
+    """Compile a pass over the data: `step` is called on each batch, gathered from memory inside the compiled code.
 
+    inputs: what the model's `call` takes, for all images: an array, or a tuple of arrays, with N rows
     Returns a function of the order of the images, shape (N,).
     """
-    images = tf.constant(images)
+    inputs = tf.nest.map_structure(tf.constant, inputs)
 
-    @tf.function(jit_compile=True)
-    def steps(images, batches, rest):  # as an argument: captured, the images would outlive the function
+    def gathered(inputs, batch):
+        return tf.nest.map_structure(lambda rows: tf.gather(rows, batch), inputs)
+
+    @tf.function(jit_compile=jit_compile)
+    def steps(inputs, batches, rest):  # as an argument: captured, the images would outlive the function
         if len(batches):
             for batch in batches:
-                step((tf.gather(images, batch),))
+                step((gathered(inputs, batch),))
         if len(rest):
-            step((tf.gather(images, rest),))
+            step((gathered(inputs, rest),))
 
     def epoch(order: np.ndarray) -> None:
         whole = len(order) - len(order) % batch_size
         batches = order[:whole].reshape(-1, batch_size)  # (steps, batch)
-        steps(images, tf.constant(batches), tf.constant(order[whole:]))
+        steps(inputs, tf.constant(batches), tf.constant(order[whole:]))
 
     return epoch
 

@@ -1,0 +1,130 @@
+"""The encoders and decoders of the seed documents, each with its VAE, beside the reference one in `models`.
+
+All decoders end in logits, where the seeds' end in probabilities. Whatever the architecture, an encoder maps images,
+(batch, 28, 28, 1), to mean and log-variance of q(z|x), (batch, latent_dim) each, and a decoder maps latent points,
+(batch, latent_dim), to logits, (batch, 28, 28, 1).
+"""
+
+import vae_core.backend  # noqa: F401
+
+import keras
+from keras import layers
+
+from vae_core.data import IMAGE_SHAPE
+from vae_core.models import VAE
+
+
+def gelu_encoder(latent_dim: int = 10) -> keras.Model:
+    """Seed 000's: two Dense GELU layers of 150 and 100 units."""
+    images = keras.Input(IMAGE_SHAPE, name="images")
+    x = layers.Flatten()(images)  # (batch, 784)
+    x = layers.Dense(150, activation="gelu")(x)
+    x = layers.Dense(100, activation="gelu")(x)
+    return _encoder(images, x, latent_dim)
+
+
+def gelu_decoder(latent_dim: int = 10) -> keras.Model:
+    """Seed 000's: two Dense GELU layers of 100 and 150 units."""
+    z = keras.Input((latent_dim,), name="z")
+    x = layers.Dense(100, activation="gelu")(z)
+    x = layers.Dense(150, activation="gelu")(x)
+    x = layers.Dense(28 * 28)(x)
+    return keras.Model(z, layers.Reshape(IMAGE_SHAPE, name="logits")(x), name="decoder")  # (batch, 28, 28, 1)
+
+
+def dense_encoder(latent_dim: int = 2) -> keras.Model:
+    """Seed 001's dense model: two Dense relu layers of 500 and 200 units."""
+    images = keras.Input(IMAGE_SHAPE, name="images")
+    x = layers.Flatten()(images)  # (batch, 784)
+    x = layers.Dense(500, activation="relu")(x)
+    x = layers.Dense(200, activation="relu")(x)
+    return _encoder(images, x, latent_dim)
+
+
+def dense_decoder(latent_dim: int = 2) -> keras.Model:
+    """Seed 001's dense model: two Dense relu layers of 200 and 500 units."""
+    z = keras.Input((latent_dim,), name="z")
+    x = layers.Dense(200, activation="relu")(z)
+    x = layers.Dense(500, activation="relu")(x)
+    x = layers.Dense(28 * 28)(x)
+    return keras.Model(z, layers.Reshape(IMAGE_SHAPE, name="logits")(x), name="decoder")  # (batch, 28, 28, 1)
+
+
+def conv_encoder(latent_dim: int = 2) -> keras.Model:
+    """Seed 001's: two strided convolutions without padding."""
+    images = keras.Input(IMAGE_SHAPE, name="images")
+    x = layers.Conv2D(32, 3, strides=2, activation="relu")(images)  # (batch, 13, 13, 32)
+    x = layers.Conv2D(64, 3, strides=2, activation="relu")(x)  # (batch, 6, 6, 64)
+    x = layers.Flatten()(x)  # (batch, 2304)
+    return _encoder(images, x, latent_dim)
+
+
+def conv_decoder(latent_dim: int = 2) -> keras.Model:
+    """Seed 001's: a Dense relu layer and three transposed convolutions."""
+    z = keras.Input((latent_dim,), name="z")
+    x = layers.Dense(7 * 7 * 32, activation="relu")(z)
+    x = layers.Reshape((7, 7, 32))(x)  # (batch, 7, 7, 32)
+    x = layers.Conv2DTranspose(64, 3, strides=2, padding="same", activation="relu")(x)  # (batch, 14, 14, 64)
+    x = layers.Conv2DTranspose(32, 3, strides=2, padding="same", activation="relu")(x)  # (batch, 28, 28, 32)
+    logits = layers.Conv2DTranspose(1, 3, padding="same", name="logits")(x)  # (batch, 28, 28, 1)
+    return keras.Model(z, logits, name="decoder")
+
+
+def four_conv_encoder(latent_dim: int = 2) -> keras.Model:
+    """Seed 002's: four convolutions, of which one halves the image, and a Dense relu layer of 32 units."""
+    images = keras.Input(IMAGE_SHAPE, name="images")
+    x = layers.Conv2D(32, 3, padding="same", activation="relu")(images)  # (batch, 28, 28, 32)
+    x = layers.Conv2D(64, 3, strides=2, padding="same", activation="relu")(x)  # (batch, 14, 14, 64)
+    x = layers.Conv2D(64, 3, padding="same", activation="relu")(x)
+    x = layers.Conv2D(64, 3, padding="same", activation="relu")(x)
+    x = layers.Flatten()(x)  # (batch, 12544)
+    x = layers.Dense(32, activation="relu")(x)
+    return _encoder(images, x, latent_dim)
+
+
+def four_conv_decoder(latent_dim: int = 2) -> keras.Model:
+    """Seed 002's: a Dense relu layer and two transposed convolutions."""
+    z = keras.Input((latent_dim,), name="z")
+    x = layers.Dense(14 * 14 * 64, activation="relu")(z)
+    x = layers.Reshape((14, 14, 64))(x)  # (batch, 14, 14, 64)
+    x = layers.Conv2DTranspose(32, 3, strides=2, padding="same", activation="relu")(x)  # (batch, 28, 28, 32)
+    logits = layers.Conv2DTranspose(1, 3, padding="same", name="logits")(x)  # (batch, 28, 28, 1)
+    return keras.Model(z, logits, name="decoder")
+
+
+def gelu_vae(kl_weight: float, seed: int, learning_rate: float = 1e-3, latent_dim: int = 10) -> VAE:
+    """Seed 000's model, compiled with RMSprop: 784 -> 150 -> 100 -> 10-D Gaussian -> 100 -> 150 -> 784 logits."""
+    keras.utils.set_random_seed(seed)
+    vae = VAE(gelu_encoder(latent_dim), gelu_decoder(latent_dim), kl_weight, seed)
+    vae.compile(optimizer=keras.optimizers.RMSprop(learning_rate), jit_compile=True)
+    return vae
+
+
+def dense_vae(kl_weight: float, seed: int, learning_rate: float = 1e-4, latent_dim: int = 2) -> VAE:
+    """Seed 001's dense model, compiled with Adam: 784 -> 500 -> 200 -> 2-D Gaussian -> 200 -> 500 -> 784 logits."""
+    keras.utils.set_random_seed(seed)
+    vae = VAE(dense_encoder(latent_dim), dense_decoder(latent_dim), kl_weight, seed)
+    vae.compile(optimizer=keras.optimizers.Adam(learning_rate), jit_compile=True)
+    return vae
+
+
+def conv_vae(kl_weight: float, seed: int, learning_rate: float = 1e-4, latent_dim: int = 2) -> VAE:
+    """Seed 001's convolutional model, compiled with Adam."""
+    keras.utils.set_random_seed(seed)
+    vae = VAE(conv_encoder(latent_dim), conv_decoder(latent_dim), kl_weight, seed)
+    vae.compile(optimizer=keras.optimizers.Adam(learning_rate), jit_compile=False)
+    return vae
+
+
+def four_conv_vae(kl_weight: float, seed: int, learning_rate: float = 1e-3, latent_dim: int = 2) -> VAE:
+    """Seed 002's model, compiled with Adam; 550,629 parameters at two latent dimensions."""
+    keras.utils.set_random_seed(seed)
+    vae = VAE(four_conv_encoder(latent_dim), four_conv_decoder(latent_dim), kl_weight, seed)
+    vae.compile(optimizer=keras.optimizers.Adam(learning_rate), jit_compile=False)
+    return vae
+
+
+def _encoder(images, x, latent_dim: int) -> keras.Model:
+    mean = layers.Dense(latent_dim, name="mean")(x)
+    log_var = layers.Dense(latent_dim, name="log_var")(x)
+    return keras.Model(images, [mean, log_var], name="encoder")
