@@ -8,7 +8,8 @@ usage() {
     cat <<'HELP'
 ./run_all.sh [OPTIONS]   set up .venv, run the sweep over the KL weights, write its report
 ./run_all.sh test [...]  set up .venv, run ruff and the tests; what follows goes to pytest
-./run_all.sh publish     run the authors' full sweep (MNIST, 3 seeds) into results/published/
+./run_all.sh lessons     run every lesson at its full settings into results/lessons/
+./run_all.sh publish     run the lessons and the authors' full sweep (MNIST, 3 seeds) into results/published/
 ./run_all.sh --help      this text, and the options of the sweep
 
 Started again, the set-up skips what is installed and the sweep what is done. Examples:
@@ -54,6 +55,20 @@ set_up() {
     stamp >"$root/.venv/installed"
 }
 
+# The first three make an executed notebook; the others a run folder each, and started again skip what is done.
+run_lessons() {
+    local lesson
+    for lesson in 00_the_prior which_weight_are_you_using bug_gallery; do
+        echo "$lesson ..." >&2
+        "$python" -m vae_core.notebooks "notebooks/$lesson.ipynb" "$1/lessons/$lesson.ipynb"
+    done
+    for lesson in elbo_and_kl dense_vae_fashion conv_vae_binarized_mnist conv_vae_fashion autoencoder_vs_vae \
+        conditional_vae; do
+        echo "$lesson ..." >&2
+        "$python" -m vae_core.sweep --notebook "$lesson" --workers 1 -p threads 2 --results "$1"
+    done
+}
+
 case "${1:-}" in
 -h | --help)
     usage
@@ -71,12 +86,19 @@ test)
     "$python" -m ruff format --check .
     "$python" -m pytest "$@"
     ;;
+lessons)
+    if [ $# -gt 1 ]; then
+        echo "run_all.sh: lessons takes no options: python -m vae_core.sweep --notebook NAME runs one with others" >&2
+        exit 2
+    fi
+    set_up
+    cd "$root"
+    run_lessons results
+    ;;
 publish)
     set_up
     cd "$root"
-    for lesson in 00_the_prior which_weight_are_you_using bug_gallery; do
-        "$python" -m vae_core.notebooks "notebooks/$lesson.ipynb" "results/published/lessons/$lesson.ipynb"
-    done
+    run_lessons results/published
     "$python" -m vae_core.sweep --dataset mnist --seeds 0 1 2 --results results/published
     ;;
 *)

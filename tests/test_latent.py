@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from vae_core import canvas, figures
+from vae_core import canvas, figures, latent
 from vae_core.latent import Snapshots, decode, decode_grid, encode
 from vae_core.models import VAE, mlp_encoder, reference_vae
 from vae_core.windows import occupied_axes, quantile_axes, share_within, uniform_axes
@@ -117,3 +117,13 @@ def test_encode_and_decode_are_the_models_own_passes_on_all_images(digits):
     images = decode(vae, mean)
     assert images.shape == digits.test_images.shape
     np.testing.assert_allclose(logit(images), vae.decoder.predict(mean, verbose=0), atol=1e-4)
+
+
+@pytest.mark.parametrize("block", [1, 7, 20, 50])
+def test_codes_and_images_do_not_depend_on_how_many_are_made_at_a_time(digits, monkeypatch, block):
+    vae, images = reference_vae(1.0, seed=0, hidden_units=8), digits.test_images[:20]
+    mean, log_var = (np.asarray(part) for part in vae.encoder(images))
+    monkeypatch.setattr(latent, "BLOCK", block)
+    in_blocks = (*encode(vae, images), latent.logits(vae, mean))
+    for ours, whole in zip(in_blocks, (mean, log_var, vae.decoder(mean)), strict=True):
+        np.testing.assert_allclose(ours, whole, atol=1e-5)

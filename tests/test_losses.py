@@ -3,7 +3,7 @@ import pytest
 from scipy.integrate import quad
 from scipy.stats import norm
 
-from vae_core.losses import bernoulli_nll, bernoulli_nll_pairs, kl_divergence
+from vae_core.losses import bernoulli_nll, bernoulli_nll_pairs, gaussian_nll, kl_divergence, squared_error
 from vae_core.measures import entropy_floor, zero_information_distortion
 
 
@@ -80,3 +80,12 @@ def test_bernoulli_nll_of_pairs_is_that_of_each_image_under_each_code(rng):
     images, logits = rng.uniform(size=(3, 28, 28, 1)), rng.normal(size=(5, 28, 28, 1))
     one_by_one = [[np.asarray(bernoulli_nll(x[None], decoded[None]))[0] for decoded in logits] for x in images]
     np.testing.assert_allclose(np.asarray(bernoulli_nll_pairs(images, logits)), one_by_one, rtol=1e-5)
+
+
+def test_squared_error_by_hand_and_as_a_gaussian_of_variance_a_half(rng):
+    images, logits = np.array([[1.0, 0.0, 0.5]]), np.log([[0.8, 0.1, 0.5]]) - np.log1p([[-0.8, -0.1, -0.5]])
+    assert np.asarray(squared_error(images, logits)) == pytest.approx([0.2**2 + 0.1**2], rel=1e-5)
+    images = rng.uniform(size=(3, 28, 28, 1)).astype("float32")
+    logits = rng.normal(size=(3, 28, 28, 1)).astype("float32")
+    gaussian = np.asarray(gaussian_nll(images, 1 / (1 + np.exp(-logits)), 0.5))
+    assert np.asarray(squared_error(images, logits)) == pytest.approx(gaussian - 392 * np.log(np.pi), rel=1e-4)

@@ -68,3 +68,11 @@ def test_a_python_that_was_named_is_used_or_refused(copy):
     finished = run_all(copy, PYTHON="/nowhere/python3")
     assert finished.returncode == 2
     assert "/nowhere/python3 is none" in finished.stderr
+
+
+def test_an_option_that_lessons_does_not_take_is_refused_before_anything_runs(copy):
+    finished = run_all(copy, "lessons", "--dataset", "digits")
+    assert finished.returncode == 2
+    assert finished.stderr.startswith("run_all.sh: lessons takes no options")
+    assert len(finished.stderr.splitlines()) == 1
+    assert not (copy / ".venv").exists()

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 
+from vae_core.architectures import conv_vae
 from vae_core.errors import InputError
 from vae_core.models import reference_vae
 from vae_core.training import compiled_epoch, train
@@ -18,15 +19,26 @@ def few(digits):
     return replace(digits, train_images=digits.train_images[:170], validation_images=digits.validation_images[:70])
 
 
-def trained(dataset, kl_weight=1.0, seed=0, epochs=2, **options):
-    vae = reference_vae(kl_weight, seed, hidden_units=32)
+def convolutional(kl_weight, seed):
+    """Without XLA."""
+    return conv_vae(kl_weight, seed, learning_rate=1e-3)
+
+
+def dense(kl_weight, seed):
+    """With XLA."""
+    return reference_vae(kl_weight, seed, hidden_units=32)
+
+
+def trained(dataset, kl_weight=1.0, seed=0, epochs=2, build=dense, **options):
+    vae = build(kl_weight, seed)
     history, _ = train(vae, dataset, epochs, batch_size=32, seed=seed, **options)
     return vae, history
 
 
-def test_same_history_and_weights_as_plain_fit_with_the_same_batches_and_noise(few):
-    vae, history = trained(few, kl_weight=0.7)
-    plain = reference_vae(0.7, seed=0, hidden_units=32)
+@pytest.mark.parametrize("build", [dense, convolutional])
+def test_same_history_and_weights_as_plain_fit_with_the_same_batches_and_noise(few, build):
+    vae, history = trained(few, kl_weight=0.7, build=build)
+    plain = build(0.7, seed=0)
     shuffle = np.random.default_rng(0).permutation
     rows = []
     for _ in range(2):
@@ -45,8 +57,10 @@ def test_same_history_and_weights_as_plain_fit_with_the_same_batches_and_noise(f
         np.testing.assert_allclose(ours, theirs, atol=1e-5)
 
 
-def test_same_seed_gives_identical_history_and_weights_and_another_seed_others(few):
-    (vae, history), (again, history_again), (_, other) = trained(few), trained(few), trained(few, seed=1)
+@pytest.mark.parametrize("build", [dense, convolutional])
+def test_same_seed_gives_identical_history_and_weights_and_another_seed_others(few, build):
+    (vae, history), (again, history_again) = trained(few, build=build), trained(few, build=build)
+    _, other = trained(few, seed=1, build=build)
     pd.testing.assert_frame_equal(history, history_again, check_exact=True)
     for ours, theirs in zip(vae.get_weights(), again.get_weights(), strict=True):
         assert np.array_equal(ours, theirs)
@@ -66,6 +80,18 @@ def test_training_lowers_the_objective_and_tells_after_every_epoch_what_it_wrote
     assert list(written.columns) == COLUMNS
     np.testing.assert_allclose(written, history, atol=5e-6)
     assert told == [(epoch, epoch) for epoch in range(6)]
+
+
+def test_models_of_several_inputs_get_the_rows_that_belong_together():
+    inputs, seen = (np.arange(50.0), np.arange(50) ** 2), tf.Variable(0)
+
+    def step(data):
+        ((numbers, squares),) = data
+        tf.debugging.assert_equal(tf.cast(numbers, tf.int64) ** 2, squares)
+        seen.assign_add(tf.size(numbers))
+
+    compiled_epoch(step, inputs, 8, jit_compile=False)(np.random.default_rng(0).permutation(50))
+    assert seen.numpy() == 50
 
 
 @pytest.mark.parametrize("batch_size", [1, 32, 41, 170, 500])

@@ -122,10 +122,11 @@ def plan(options: argparse.Namespace) -> list[Run]:
     parameters |= {name: _typed(text, name, defaults) for name, text in _extra_parameters(options, defaults).items()}
     parameters |= {"epochs": options.epochs} if options.epochs is not None else {}
     settings = {name: value for name, value in parameters.items() if name not in ("dataset", "data_dir", "run_dir")}
+    default_weights = KL_WEIGHTS if options.notebook == REFERENCE else (parameters["kl_weight"],)
     combinations = [
         {"kl_weight": kl_weight, "seed": seed}
         for seed in dict.fromkeys(options.seeds)
-        for kl_weight in dict.fromkeys(options.kl_weights)
+        for kl_weight in dict.fromkeys(options.kl_weights or default_weights)
     ]
     for combination in combinations:
         runs.check_parameters(settings | combination)
@@ -174,8 +175,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="C",
         type=float,
         nargs="+",
-        default=KL_WEIGHTS,
-        help="weights on the KL term; default: 0 0.02 0.1 0.5 1 2 10 20",
+        help="weights on the KL term; default: 0 0.02 0.1 0.5 1 2 10 20 for train_vae, else the notebook's own",
     )
     add(
         "--seeds", metavar="N", type=int, nargs="+", default=(0,), help="every weight is run with each seed; default: 0"
