@@ -17,6 +17,7 @@ from vae_core.tables import loss_table, loss_table_page, ranked_rates, reproduct
 from vae_core.windows import share_within
 
 PUBLISHED = runs.RESULTS / "published" / "kl_sweep"
+LESSONS = runs.RESULTS / "published" / "lessons"
 SHEETS = (
     *("rate_distortion", "latent_scatters", "posterior_ellipses", "decoder_manifolds", "decoder_manifolds_quantiles"),
     *("decoder_manifolds_occupied", "samples", "rate_split", "dimensions", "loss_curves"),
@@ -35,8 +36,7 @@ def collect(sweep_dir: Path) -> None:
     summary = summary_table(finished)
     _write_tables(sweep_dir, summary)
     _draw_sheets(sweep_dir, finished, summary)
-    if sweep_dir.resolve() == PUBLISHED / "mnist":
-        runs.replace_file(runs.RESULTS / "README.md", gallery_page(finished))
+    _renew_gallery(sweep_dir)
 
 
 def collect_lesson(sweep_dir: Path) -> None:
@@ -47,6 +47,7 @@ def collect_lesson(sweep_dir: Path) -> None:
     finished = runs.read_runs(sweep_dir)
     summary = summary_table(finished)
     _write_tables(sweep_dir, summary)
+    _renew_gallery(sweep_dir)
     shown, title = _first_of_each_weight(finished)
     _save_sheet(sweep_dir, "rate_distortion", sheets.rate_distortion(summary))
     _save_sheet(sweep_dir, "loss_curves", _loss_curves(shown, title))
@@ -86,7 +87,6 @@ def reproduction_check(sweep_dir: Path) -> str:
 def gallery_page(finished: pd.DataFrame) -> str:
     """The page that GitHub shows for results/: the published MNIST table, its sheets, and every executed notebook."""
     here = "published/kl_sweep/mnist"
-    lessons = sorted((runs.RESULTS / "published" / "lessons").glob("*.ipynb"))
     return "\n".join(
         [
             "# What the weight on the KL term does",
@@ -109,7 +109,7 @@ def gallery_page(finished: pd.DataFrame) -> str:
             "",
             "## Lessons",
             "",
-            *(f"- [{path.stem}](published/lessons/{path.name})" for path in lessons),
+            *_lesson_lines(),
             "",
             f"Tables for programs: [summary.csv]({here}/summary.csv) (one row per run), "
             f"[loss_table.csv]({here}/loss_table.csv) (one row per weight). A sweep of your own goes to `kl_sweep/`, "
@@ -117,6 +117,27 @@ def gallery_page(finished: pd.DataFrame) -> str:
             "",
         ]
     )
+
+
+def _lesson_lines() -> list[str]:
+    """A line for each published lesson: those without a run folder, then those with one, with its figures."""
+    without = sorted(LESSONS.glob("*.ipynb"))
+    lines = [f"- [{path.stem}](published/lessons/{path.name})" for path in without]
+    for notebook in sorted(LESSONS.glob("*/*/*/run.ipynb")):
+        folder = notebook.parent.relative_to(runs.RESULTS)
+        figures = sorted(path for path in notebook.parent.iterdir() if path.suffix in (".png", ".gif"))
+        links = ", ".join(f"[{path.stem}]({folder}/{path.name})" for path in figures)
+        name, dataset = folder.parts[2:4]
+        kl_weight = runs.read_json(notebook.parent / "config.json")["kl_weight"]
+        lines.append(f"- [{name}]({folder}/run.ipynb) ({dataset}, kl_weight {kl_weight:g}): {links}")
+    return lines
+
+
+def seed_page() -> str:
+    """What the seed documents printed or say beside what the published lessons found, as Markdown."""
+    tables = [pd.read_csv(path, dtype=str) for path in sorted(LESSONS.glob("*/*/*/seed_numbers.csv"))]
+    rows = pd.concat(tables).sort_values("seed", kind="stable")
+    return rows.to_markdown(index=False, disable_numparse=True)
 
 
 def _gallery_row(run, here: str) -> str:
@@ -127,6 +148,13 @@ def _gallery_row(run, here: str) -> str:
         f"[at quantiles]({folder}/decoder_manifold_quantiles.png), "
         f"[over the codes]({folder}/decoder_manifold_occupied.png) |"
     )
+
+
+def _renew_gallery(sweep_dir: Path) -> None:
+    """Write the gallery if what it shows has changed."""
+    published = PUBLISHED / "mnist"
+    if sweep_dir.resolve() == published or LESSONS in sweep_dir.resolve().parents:
+        runs.replace_file(runs.RESULTS / "README.md", gallery_page(runs.read_runs(published)))
 
 
 def _write_tables(sweep_dir: Path, summary: pd.DataFrame) -> None:

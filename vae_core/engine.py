@@ -8,6 +8,7 @@ import logging
 import os
 import tempfile
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -143,10 +144,11 @@ def _attempt(notebook: str, name: str, parameters: Mapping[str, object], topic: 
         source.write_text(notebook)
         folder.mkdir()
         try:
+            started = time.perf_counter()
             with _reporting(topic, name, folder / "history.csv"):
                 execute_notebook(source, folder / "run.ipynb", {**parameters, "run_dir": "."}, cwd=folder)
             if (folder / runs.RECORD).exists():
-                runs.update_record(folder)
+                runs.update_record(folder, time.perf_counter() - started)
             else:
                 problem = "the notebook ended before its last cell"
         except DeadKernelError:

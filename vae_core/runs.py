@@ -176,9 +176,10 @@ def finish_run(folder: Path, seconds: list[float]) -> None:
     write_json(folder / RECORD, record)
 
 
-def update_record(folder: Path) -> None:
-    """Renew the hashes of a finished run, after files were added to its folder."""
-    write_json(folder / RECORD, read_json(folder / RECORD) | {"files": file_hashes(folder)})
+def update_record(folder: Path, notebook_seconds: float) -> None:
+    """Add the executed notebook, which is whole now, to the record of a finished run, and how long it took."""
+    added = {"files": file_hashes(folder), "notebook_seconds": round(notebook_seconds, 3)}
+    write_json(folder / RECORD, read_json(folder / RECORD) | added)
 
 
 def file_hashes(folder: Path) -> dict[str, str]:
