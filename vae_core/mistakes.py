@@ -1,7 +1,7 @@
 """Famous mistakes in VAEs, each as the smallest change to the VAE that it spoils, and what it costs.
 
-Wrong on purpose: nothing else imports from here. "Seed 000" to "seed 003" are the tutorials that this suite started
-from.
+Wrong on purpose: only lessons that show a mistake import from here. "Seed 000" to "seed 003" are the tutorials that
+this suite started from.
 """
 
 from collections.abc import Mapping
@@ -247,7 +247,6 @@ def train(
 
     optimizer: a name, or a configuration, as keras.optimizers.get takes it
     """
-    tf.get_logger().addFilter(_not_about_retracing)
     vaes, histories, rows = [], [], []
     for seed in range(seeds):
         keras.utils.set_random_seed(seed)
@@ -376,11 +375,6 @@ def saturation_table(trained: Mapping[str, Trained], dataset: Dataset) -> pd.Dat
             "of these wrong, per 1000 images": 1000 * wrong.sum() / len(images),
         }
     return pd.DataFrame.from_dict(rows, orient="index")
-
-
-def _not_about_retracing(record) -> bool:
-    # TensorFlow warns of functions that are compiled again and again; here every model needs one of its own.
-    return "tf.function retracing" not in record.getMessage()
 
 
 def _spread(values: pd.Series, sign: str = "") -> str:
