@@ -209,7 +209,7 @@ conv_fashion.point_table(point, means)
 # %%
 columns = ("at the point", "at nearest code", "its image")
 rows = conv_fashion.beside_nearest(vaes, means, point, data.test_images)
-lesson_figures.image_grid(rows, f"({point_z0:g}, {point_z1:g})", list(vaes), columns, inches=1.3)
+lesson_figures.image_grid(rows, f"Decoded at ({point_z0:g}, {point_z1:g})", list(vaes), columns, inches=1.3)
 
 # %% [markdown]
 # The seed invites to start at (-1, 1) and to watch the picture morph. Here from the origin through (-1, 1) to the

@@ -264,10 +264,11 @@ def seed_rows(
         for name, printed in seeds.SEED_002_PARAMETERS.items()
     ]
     printed, ours = (table.set_index("epoch") for table in seed_losses({"ours": history}).values())
+    why = what_differs({**settings, "epochs": SETTINGS["epochs"]}, dataset)  # the losses are of the same epochs
     for epoch in dict.fromkeys((1, min(len(printed), len(ours)))):
         for column, name in (("loss", "training"), ("val_loss", "validation")):
             numbers = (f"{table.loc[epoch, column]:.4f}" for table in (printed, ours))
-            rows.append(("002", f"{name} loss per pixel, epoch {epoch}", *numbers, what_differs(settings, dataset)))
+            rows.append(("002", f"{name} loss per pixel, epoch {epoch}", *numbers, why))
     radius, inside = np.linalg.norm(point), windows.share_within(mean, WINDOWS[SEED_WINDOW])
     far_cells = np.mean(np.hypot(*np.meshgrid(*WINDOWS[SEED_WINDOW])) > FAR)
     return [

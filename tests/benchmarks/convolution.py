@@ -1,6 +1,6 @@
 """What XLA does to convolutions that are trained inside a compiled loop: seconds per epoch without it and with it.
 
-python -m tests.benchmarks.convolution                 one thread, from 1,024 images: some three minutes
+python -m tests.benchmarks.convolution                 one thread, passes over 512 images
 python -m tests.benchmarks.convolution --images 4096 --threads 2
 
 Each model is trained by `training.compiled_epoch` on the same images, at the batch size of its document, with
@@ -15,6 +15,7 @@ import vae_core.backend  # noqa: F401
 
 import numpy as np
 import pandas as pd
+import tensorflow as tf
 
 from vae_core import training
 from vae_core.architectures import conv_vae, four_conv_vae
@@ -46,11 +47,12 @@ def timed(epoch, order: np.ndarray, vae) -> float:
 def main() -> None:
     """Measure all models both ways and print the ratios."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--images", type=int, default=1024, help="training images of one pass")
-    parser.add_argument("--passes", type=int, default=2, help="passes, of which the fastest counts")
+    parser.add_argument("--images", type=int, default=512, help="training images of one pass")
+    parser.add_argument("--passes", type=int, default=3, help="passes, of which the fastest counts")
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     training.use_threads(options.threads)
+    tf.get_logger().setLevel("ERROR")  # many functions of few calls each, as a benchmark needs them, make it warn
     images = np.random.default_rng(0).random((options.images, 28, 28, 1), np.float32)
     rows = []
     for name, (build, batch_size) in MODELS.items():
