@@ -89,7 +89,7 @@ def show_grid(axes: Axes, images: np.ndarray, latent_axes: np.ndarray, interpola
 def epoch_axis(axes: Axes, label: str) -> None:
     """Whole epochs below, the loss with its unit on the left."""
     axes.set(xlabel="epoch", ylabel=label)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))  # of one epoch there is one
     axes.grid(alpha=0.3)
 
 

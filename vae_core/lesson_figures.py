@@ -19,6 +19,7 @@ from vae_core.canvas import (
     prior_rings,
     ring_handles,
     scatter_classes,
+    show_grid,
     tile,
 )
 from vae_core.seeds import PIXELS, per_pixel
@@ -54,7 +55,7 @@ def curves(histories: Mapping[str, pd.DataFrame], columns: Mapping[str, str], ti
 
     histories: by the name in the legend; columns: the label of the axis, with its unit, for each column
     """
-    figure, panels = new_figure(5.2 * len(columns) + 1, 4.4, columns=len(columns))
+    figure, panels = new_figure(4 * len(columns) + 1, 4.2, columns=len(columns))
     for axes, (column, label) in zip(np.atleast_1d(panels), columns.items(), strict=True):
         for color, style, (name, history) in zip(LINE_COLORS, LINE_STYLES, histories.items(), strict=False):
             line = {"color": color, "linestyle": style, "linewidth": 2, "marker": marker_of(history)}
@@ -121,14 +122,15 @@ def panels_of_codes(
 
     clouds: for each title the latent means, (N, 2); square: the common window (`canvas.covering_square`)
     """
-    figure, panels = new_figure(5.4 * len(clouds), 6, columns=len(clouds))
+    legend_columns = min(6, 3 * len(clouds))
+    figure, panels = new_figure(5.4 * len(clouds), 7.4 - 0.15 * legend_columns, columns=len(clouds))
     for axes, (name, mean) in zip(np.atleast_1d(panels), clouds.items(), strict=True):
         scatter_classes(axes, mean, labels, size=np.clip(20_000 / len(mean), 3, 25))
         prior_rings(axes)
         latent_axes(axes, square)
         axes.set_title(name)
     handles = class_handles(class_names) + ring_handles()
-    figure.legend(handles=handles, loc="outside lower center", ncols=6, frameon=False)
+    figure.legend(handles=handles, loc="outside lower center", ncols=legend_columns, frameon=False)
     figure.suptitle(title)
     return figure
 
@@ -190,4 +192,18 @@ def losses_beside_printed(printed: pd.DataFrame, histories: Mapping[str, pd.Data
     axes.secondary_yaxis("right", functions=(lambda loss: PIXELS * loss, per_pixel)).set_ylabel("[nats/image]")
     axes.legend()
     axes.set_title(title)
+    return figure
+
+
+def manifold_windows(grids: Mapping[str, tuple[np.ndarray, np.ndarray]], columns: int, title: str) -> Figure:
+    """Decoded grids in rows of some columns, each with the latent coordinates of its own window.
+
+    grids: for each title the images, (n, n, 28, 28), row 0 at the largest z[1], and the coordinates, (2, n)
+    """
+    rows = -(-len(grids) // columns)
+    figure, panels = new_figure(5.8 * columns, 6.1 * rows + 0.5, rows, columns)
+    for axes, (name, (images, coordinates)) in zip(np.asarray(panels).flat, grids.items(), strict=True):
+        show_grid(axes, images, coordinates, interpolation="antialiased")
+        axes.set_title(name)
+    figure.suptitle(title)
     return figure

@@ -38,6 +38,9 @@ NOT_COMMITTED = ("latent.npz", "model.weights.h5")
 PACKAGES = ("tensorflow", "keras", "numpy", "scikit-learn", "pandas", "matplotlib", "papermill", "ipykernel")
 SMALLEST = {
     "kl_weight": 0,
+    "compared_kl_weight": 0,
+    "point_z0": -100,
+    "point_z1": -100,
     "epochs": 1,
     "batch_size": 1,
     "hidden_units": 1,
@@ -47,7 +50,11 @@ SMALLEST = {
     "threads": 1,
     "samples": 2,
 }
-LARGEST = {"seed": 2**32 - 1}  # what NumPy and Keras take
+LARGEST = {
+    "seed": 2**32 - 1,  # what NumPy and Keras take
+    "point_z0": 100,  # no prior sample is ever so far out
+    "point_z1": 100,
+}
 WHOLE = ("epochs", "batch_size", "hidden_units", "latent_dim", "seed", "seeds", "threads", "samples")
 
 

@@ -48,6 +48,28 @@ SEED_002_VALIDATION = (
     0.3312,
     0.3314,
 )
+# Seed 002's printed summaries: output shape and parameters of each layer, and their totals.
+SEED_002_LAYERS = {
+    "encoder": (
+        ((28, 28, 1), 0),
+        ((28, 28, 32), 320),
+        ((14, 14, 64), 18_496),
+        ((14, 14, 64), 36_928),
+        ((14, 14, 64), 36_928),
+        ((12_544,), 0),
+        ((32,), 401_440),
+        ((2,), 66),
+        ((2,), 66),
+    ),
+    "decoder": (
+        ((2,), 0),
+        ((12_544,), 37_632),
+        ((14, 14, 64), 0),
+        ((28, 28, 32), 18_464),
+        ((28, 28, 1), 289),
+    ),
+}
+SEED_002_PARAMETERS = {"encoder": 494_244, "decoder": 56_385, "encoder and decoder": 550_629}
 COLUMNS = ("seed", "what", "printed", "ours", "why they differ")
 
 
