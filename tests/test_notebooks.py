@@ -173,6 +173,44 @@ def test_the_answers_in_the_readme_are_those_of_the_published_sweep():
     assert "@@" not in readme  # a place that was to be filled in
 
 
+def numbers_in(text: str) -> set[str]:
+    return set(re.findall(r"(?<![\w.])\d[\d,]*(?:\.\d+)?(?![\w])", text))
+
+
+def shown_numbers(notebook: Path) -> list[float]:
+    """All numbers in the outputs and the prose of an executed notebook, and in the measures of its run."""
+    cells = nbformat.read(notebook, nbformat.NO_CONVERT).cells
+    outputs = [output for cell in cells for output in cell.get("outputs", [])]
+    texts = [cell.source for cell in cells if cell.cell_type == "markdown"]
+    texts += [output.get("text", "") + str(output.get("data", {}).get("text/plain", "")) for output in outputs]
+    texts += [output.get("data", {}).get(kind, "") for output in outputs for kind in ("text/html", "text/markdown")]
+    measures = notebook.with_name("measures.json")
+    texts += [json.dumps(runs.read_json(measures))] if measures.exists() else []
+    return [float(number.replace(",", "")) for text in texts for number in numbers_in(text.replace("%", " "))]
+
+
+TEACHING = (runs.PROJECT / "notebooks" / "README.md").read_text().split("\n## ")[2:]
+
+
+@pytest.mark.parametrize("section", TEACHING, ids=lambda section: section[1 : section.index("]")])
+def test_the_numbers_of_the_answers_for_teaching_are_in_the_executed_notebook(section):
+    notebook = (runs.PROJECT / "notebooks" / re.search(r"\]\(([^)]+)\)", section)[1]).resolve()
+    answers = " ".join(re.findall(r"(?<!\*)\*([^*]+)\*(?!\*)", section))
+    shown = shown_numbers(notebook)
+    assert numbers_in(answers) or "claims" in section.lower()
+    for number in numbers_in(answers):
+        decimals = len(number.partition(".")[2])
+        assert any(f"{value:.{decimals}f}" == number.replace(",", "") for value in shown), f"{number} is not there"
+
+
+def test_every_notebook_has_its_place_in_the_reading_order_and_its_questions():
+    page = (runs.PROJECT / "notebooks" / "README.md").read_text()
+    sections = [section[1 : section.index("]")] for section in TEACHING]
+    assert sorted(sections) == sorted(path.stem for path in NOTEBOOKS)
+    order = re.findall(r"^\| \d+ \| \[(\w+)\]\(\1\.py\)", page, re.MULTILINE)
+    assert order == sections
+
+
 def test_committed_notebooks_are_publishable():
     published = sorted((runs.RESULTS / "published").rglob("*.ipynb"))
     assert published
