@@ -368,8 +368,8 @@ gaps.round(3)
 # %% [markdown]
 # The posteriors of four test images as grey clouds, and the encoder's $q(z|x)$ as ellipses of one and two standard
 # deviations. Each panel has its own window. Two things can keep the gap open. The family: a cloud that is slanted, or
-# no Gaussian at all, fits no ellipse with axes parallel to the plane's. The encoder: an ellipse that fits may lie beside
-# the cloud, since one network serves all images
+# no Gaussian at all, fits no ellipse with axes parallel to the plane's. The encoder: an ellipse that fits may lie
+# beside the cloud, since one network serves all images
 # ([Cremer, Li and Duvenaud 2018](https://arxiv.org/abs/1801.03558)). Which do you see?
 
 # %%

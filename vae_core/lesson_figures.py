@@ -120,7 +120,7 @@ def panels_of_codes(
 
     clouds: for each title the latent means, (N, 2); square: the common window (`canvas.covering_square`)
     """
-    figure, panels = new_figure(5.4 * len(clouds), 6, columns=len(clouds))
+    figure, panels = new_figure(5.4 * len(clouds), 6.5, columns=len(clouds))
     for axes, (name, mean) in zip(np.atleast_1d(panels), clouds.items(), strict=True):
         scatter_classes(axes, mean, labels, size=np.clip(20_000 / len(mean), 3, 25))
         prior_rings(axes)
