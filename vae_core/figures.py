@@ -152,11 +152,11 @@ def sample_rows(prior: np.ndarray, mixture: np.ndarray, prior_words: list[str], 
 def written_curves(histories: Mapping[str, pd.DataFrame], title: str) -> Figure:
     """Runs whose losses are written otherwise: distortion and rate per epoch, and how far each is from the first.
 
-    histories: for each way of writing its history, the first the one to compare with
+    histories: for each of at most five ways of writing its history, the first the one to compare with
     """
     figure, panels = new_figure(12, 5, columns=3)
     first = next(iter(histories.values()))
-    for (name, history), style in zip(histories.items(), WRITTEN_STYLES, strict=True):
+    for (name, history), style in zip(histories.items(), WRITTEN_STYLES, strict=False):
         style = {"marker": marker_of(history), "label": name, **style}
         panels[0].plot(history["epoch"], history["val_distortion"], **style)
         panels[1].plot(history["epoch"], history["val_rate"], **style)

@@ -58,6 +58,19 @@ def gaussian_nll(images, mean, variance):
     return 0.5 * ops.sum(ops.square(images - mean) / variance + ops.log(2 * math.pi * variance), axis=pixels)
 
 
+def gaussian_nll_pairs(images, mean, variance):
+    """`gaussian_nll` of every image around every mean, with one variance for all, by one matrix product.
+
+    images: (N, 28, 28, 1), mean: (M, 28, 28, 1), or any shapes that agree but for the first axis
+    returns: (N, M), nats per image
+    """
+    x, mean = ops.reshape(images, (len(images), -1)), ops.reshape(mean, (len(mean), -1))  # (N, 784), (M, 784)
+    variance = ops.cast(variance, x.dtype)
+    squares = ops.sum(ops.square(x), axis=1)[:, None] - 2 * ops.matmul(x, ops.transpose(mean))  # (N, M)
+    squares += ops.sum(ops.square(mean), axis=1)
+    return 0.5 * (squares / variance + x.shape[1] * ops.log(2 * math.pi * variance))
+
+
 def kl_divergence(mean, log_var):
     """KL divergence of a diagonal Gaussian from the standard normal.
 
