@@ -1,6 +1,6 @@
 """Arrays to matplotlib figures: what the lessons from the seed documents share. Nothing here trains or reads files."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -193,6 +193,15 @@ def kl_areas(z: np.ndarray, curves: Mapping[str, np.ndarray], areas: Mapping[str
         axes.grid(alpha=0.3)
     panels[0].set_ylabel("density; integrand [nats per unit of z]")
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=5, frameon=False)
+
+
+def mosaics(sets: Mapping[str, np.ndarray], title: str) -> Figure:
+    """Sets of 16 images side by side, each 4 x 4 under its name; sets: (16, 28, 28, 1) in [0, 1] each."""
+    figure, panels = new_figure(3.4 * len(sets) + 0.2, 4.1, columns=len(sets))
+    for axes, (name, images) in zip(np.atleast_1d(panels), sets.items(), strict=True):
+        framed = np.pad(images[..., 0], ((0, 0), (1, 1), (1, 1)), constant_values=1)  # (16, 30, 30)
+        axes.imshow(tile(framed.reshape(4, 4, 30, 30)), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+        axes.set(xticks=[], yticks=[], title=name)
     figure.suptitle(title)
     return figure
 
@@ -305,3 +314,9 @@ def posteriors(rows: Mapping[str, Sequence[Mapping[str, np.ndarray]]], names: Se
         axes.set_xlabel("z[0]")
     figure.suptitle(title)
     return figure
+
+
+def mosaic_frames(epochs: Sequence[int], images: Sequence[np.ndarray], title: str) -> Iterator[Figure]:
+    """An animation over the epochs, of 16 images at the same latent points; images: (16, 28, 28, 1) for each epoch."""
+    for epoch, pictures in zip(epochs, images, strict=True):
+        yield mosaics({f"after {epoch} epoch{'s' if epoch != 1 else ''}": pictures}, title)

@@ -1,0 +1,316 @@
+"""Seed 001's lesson: the notebook on digits, and what its module computes against known answers."""
+
+from types import SimpleNamespace
+
+import nbformat
+import numpy as np
+import pandas as pd
+import papermill
+import pytest
+import tensorflow as tf
+from PIL import Image
+from scipy.optimize import minimize_scalar
+from scipy.stats import norm
+
+from tests.test_notebooks import assert_publishable, streams
+from vae_core import architectures, binarized, latent, lesson_figures, measures, runs, training
+from vae_core.losses import bernoulli_nll, gaussian_nll, kl_divergence
+from vae_core.notebooks import execute_notebook
+
+NOTEBOOK = runs.PROJECT / "notebooks" / "conv_vae_binarized_mnist.ipynb"
+FILES = {
+    *("config.json", "history.csv", "measures.json", "seed_numbers.csv", "record.json", "latent.npz"),
+    *("model.weights.h5", "latent_scatter.png", "decoder_manifold_quantiles.png", "samples.png"),
+    *("fixed_sample.png", "fixed_sample.gif"),
+}
+
+
+@pytest.fixture(scope="module")
+def executed(tmp_path_factory):
+    """The notebook with the dense model, whose quadrature is quick; at a weight other than 1."""
+    folder = tmp_path_factory.mktemp("binarized")
+    parameters = {"dataset": "digits", "architecture": "dense", "kl_weight": 0.5, "epochs": 2, "learning_rate": 1e-3}
+    execute_notebook(NOTEBOOK, folder / "out.ipynb", {**parameters, "run_dir": "run"}, cwd=folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(digits):
+    """The convolutional model after one epoch, on black-and-white digits."""
+    binary = binarized.thresholded(digits)
+    vae = binarized.ARCHITECTURES["conv"](2.0, 0, 1e-3)
+    fixed = binarized.FixedCodes(vae, np.zeros((9, 2), "float32"), epochs=1)
+    history, _ = training.train(vae, binary, 1, 100, 0, after_epoch=fixed.take)
+    return vae, binary, history, fixed
+
+
+def test_the_notebook_leaves_a_whole_run_folder(executed):
+    run = executed / "run"
+    assert_publishable(executed / "out.ipynb")
+    assert [line.split(":")[0] for line in streams(executed / "out.ipynb")] == ["written"]
+    assert runs.is_done(run)
+    assert {path.name for path in run.iterdir()} == FILES
+    assert sum(path.stat().st_size for path in run.iterdir() if path.name not in runs.NOT_COMMITTED) < 1_000_000
+    config = runs.read_json(run / "config.json")
+    assert (config["dataset"], config["architecture"], config["kl_weight"]) == ("digits", "dense", 0.5)
+    assert {"epochs", "batch_size", "learning_rate", "seed", "threads"} <= set(config)
+    with Image.open(run / "fixed_sample.gif") as animation:
+        assert animation.n_frames == 3  # before training and after each epoch
+
+
+def test_the_measures_are_those_of_binary_images(executed, digits):
+    measured = runs.read_json(executed / "run" / "measures.json")
+    for name in ("distortion", "rate", "objective", "negative_elbo", "nll", "mutual_information", "marginal_kl"):
+        assert {name, f"{name}_se"} <= set(measured)
+    assert {"active_units", "rate_z0", "rate_z1", "knn_accuracy", "samples", "share_in_window"} <= set(measured)
+    assert measured["objective"] == pytest.approx(measured["distortion"] + 0.5 * measured["rate"])
+    assert measured["entropy_floor"] == 0
+    assert measured["images"] == len(digits.test_images)
+    binary = [(images >= 0.5).astype("float32") for images in (digits.train_images, digits.test_images)]
+    assert measured["zero_information_distortion"] == pytest.approx(measures.zero_information_distortion(*binary))
+    assert measured["nll"] < measured["negative_elbo"] < measured["zero_information_distortion"] + 30
+    assert not [name for name in measured if "second" in name]
+
+
+def test_the_seed_table_says_what_this_run_measured(executed):
+    measured = runs.read_json(executed / "run" / "measures.json")
+    table = pd.read_csv(executed / "run" / "seed_numbers.csv", dtype=str).set_index("what")
+    assert (table["seed"] == "001").all()
+    assert table.notna().all(axis=None)
+    ours, why = table["ours"], table["why they differ"]
+    assert ours["ELBO of the test images"] == f"{-measured['negative_elbo']:.2f} nats/image"
+    assert ours["KL(q(z|x) || p(z|x))"].startswith(f"{measured['negative_elbo'] - measured['nll']:.2f} nats/image")
+    noises = measured["noise_single"], measured["noise_analytic"]
+    assert ours[
+        "single-sample estimate of the ELBO"
+    ] == "noise of one image {:.2f} nats; with the analytic KL {:.2f}".format(*noises)
+    assert "987,388 parameters" in ours["model and training"]
+    assert "kl_weight 0.5 for 1.0, epochs 2 for 100, learning_rate 0.001 for 0.0001" in why["model and training"]
+    assert f"{measured['zero_information_distortion']:.2f} thresholded" in why.filter(like="literature").iloc[0]
+
+
+def test_latent_npz_is_what_a_sweep_draws_from(executed, digits):
+    with np.load(executed / "run" / "latent.npz") as saved:
+        assert saved["manifold"].shape == (30, 30, 28, 28)
+        assert saved["axes"].shape == (2, 30)
+        assert saved["manifold_quantiles"].shape == (20, 20, 28, 28)
+        assert saved["mean"].shape == (len(digits.test_images), 2)
+        assert saved["labels"].tolist() == digits.test_labels.tolist()
+        assert saved["epochs"].tolist() == [0, 1, 2]
+        assert saved["fixed_sample"].shape == (3, 16, 28, 28, 1)
+        first, _, last = saved["fixed_sample"].astype(int)
+        assert abs(last - first).max() > 50  # the same codes, another decoder
+
+
+def test_a_bad_architecture_stops_the_notebook_with_one_line_before_anything_is_written(tmp_path):
+    parameters = {"architecture": "resnet", "dataset": "digits", "run_dir": str(tmp_path / "run")}
+    with pytest.raises(papermill.PapermillExecutionError) as caught:
+        execute_notebook(NOTEBOOK, tmp_path / "out.ipynb", parameters, cwd=tmp_path)
+    assert caught.value.traceback == ["InputError: architecture must be one of conv, dense, not 'resnet'"]
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_executed_notebook_shows_each_figure_and_table_once(executed):
+    cells = nbformat.read(executed / "out.ipynb", nbformat.NO_CONVERT).cells
+    outputs = [output.data for cell in cells for output in cell.get("outputs", []) if "data" in output]
+    assert sum("image/png" in data for data in outputs) == 6
+    assert sum("text/html" in data for data in outputs) == 9
+
+
+def test_the_models_are_those_of_the_seed():
+    conv = architectures.conv_encoder(), architectures.conv_decoder()
+    shapes = [[layer.output.shape[1:] for layer in model.layers if layer.count_params()] for model in conv]
+    assert shapes[0] == [(13, 13, 32), (6, 6, 64), (2,), (2,)]
+    assert shapes[1] == [(7 * 7 * 32,), (14, 14, 64), (28, 28, 32), (28, 28, 1)]
+    assert conv[0].count_params() == (9 * 32 + 32) + (9 * 32 * 64 + 64) + 4 * (6 * 6 * 64 + 1)
+    assert conv[1].count_params() == 3 * 1568 + (9 * 32 * 64 + 64) + (9 * 64 * 32 + 32) + (9 * 32 + 1)
+    dense = architectures.dense_encoder(), architectures.dense_decoder()
+    units = [[layer.output.shape[-1] for layer in model.layers if layer.count_params()] for model in dense]
+    assert units == [[500, 200, 2, 2], [200, 500, 784]]
+
+
+def test_thresholded_keeps_half_and_more(digits):
+    binary = binarized.thresholded(digits)
+    for part in ("train_images", "validation_images", "test_images"):
+        images, grey = getattr(binary, part), getattr(digits, part)
+        assert images.dtype == np.float32
+        assert (images[grey >= 0.5] == 1).all()
+        assert (images[grey < 0.5] == 0).all()
+        assert (grey[images == 1] == 0.5).any()  # the seed's rule for 0.5 itself
+    assert np.mean((digits.train_images > 0) & (digits.train_images < 1)) > 0  # what was given stays grey
+    assert binary.description == digits.description + "; thresholded at 0.5"
+    assert (binary.name, binary.checksum) == (digits.name, digits.checksum)
+
+
+def test_tossed_pixels_are_white_with_the_probability_of_their_grey():
+    grey = np.repeat(np.array([0, 0.2, 0.9, 1], "float32"), 20_000)
+    tosses = binarized.tossed(grey, seed=3)
+    assert set(np.unique(tosses)) == {0, 1}
+    assert tosses.reshape(4, -1).mean(axis=1) == pytest.approx([0, 0.2, 0.9, 1], abs=0.012)
+    assert tosses[:20_000].sum() == 0
+    assert tosses[60_000:].all()
+
+
+def test_the_limits_of_grey_tossed_and_thresholded_images(digits):
+    binary = binarized.thresholded(digits)
+    table = binarized.binarisation_table(digits, binary, seed=0)
+    entropies, costs = table.iloc[:, 1], table.iloc[:, 2]
+    assert entropies.tolist() == [measures.entropy_floor(digits.test_images)] * 2 + [0]
+    assert entropies.iloc[0] > 100
+    assert costs.iloc[1] == pytest.approx(costs.iloc[0], rel=0.01)  # tossing changes nothing on average
+    p = np.clip(binary.train_images.mean(axis=0, dtype=float), 1e-7, 1 - 1e-7)
+    by_hand = -np.log(np.where(binary.test_images == 1, p, 1 - p)).sum() / len(binary.test_images)
+    assert costs.iloc[2] == pytest.approx(by_hand, rel=1e-5)
+    assert costs.iloc[2] != pytest.approx(costs.iloc[0], rel=0.05)
+
+
+def test_the_two_estimates_differ_by_the_noise_of_the_log_ratio(rng):
+    """A decoder that knows nothing: all that is left of the noise is that of log p(z) - log q(z|x)."""
+    blank = SimpleNamespace(decoder=lambda z: np.zeros((len(z), 28, 28, 1), "float32"), pixel_nll=bernoulli_nll)
+    mean = np.tile(np.array([[0.8, -1.5]], "float32"), (400, 1))
+    deviation = np.array([0.5, 1.2], "float32")
+    log_var = np.tile(2 * np.log(deviation), (400, 1))
+    images = np.ones((400, 28, 28, 1), "float32")
+    estimates = binarized.elbo_estimates(blank, images, mean, log_var, draws=50)
+    rate = float(kl_divergence(mean[:1], log_var[:1])[0])
+    assert estimates["analytic KL"] == pytest.approx(-784 * np.log(2) - rate, rel=1e-6)
+    assert estimates["single sample"].mean() == pytest.approx(-784 * np.log(2) - rate, abs=0.06)
+    variance = np.sum(
+        mean[0] ** 2 * deviation**2 + (1 - deviation**2) ** 2 / 2
+    )  # of -z^2/2 + noise^2/2, z = m + s noise
+    assert binarized.noise_of_one(estimates["single sample"]) == pytest.approx(np.sqrt(variance), rel=0.03)
+    assert binarized.noise_of_one(estimates["analytic KL"]) == pytest.approx(0, abs=1e-3)
+
+
+def test_at_the_true_posterior_a_single_sample_has_no_noise(rng):
+    """p(x|z) = N(z, 1), so p(z|x) = N(x / 2, 1/2) and p(x) = N(0, 2), in two dimensions."""
+    linear = SimpleNamespace(decoder=lambda z: z, pixel_nll=lambda x, z: gaussian_nll(x, z, 1.0))
+    x = (np.sqrt(2) * rng.standard_normal((30, 2))).astype("float32")
+    estimates = binarized.elbo_estimates(linear, x, x / 2, np.full_like(x, np.log(0.5)), draws=200)
+    evidence = norm.logpdf(x, scale=np.sqrt(2)).sum(axis=1)  # (30,)
+    assert estimates["single sample"] == pytest.approx(np.tile(evidence, (200, 1)), abs=1e-4)
+    assert binarized.noise_of_one(estimates["analytic KL"]) > 0.5
+    assert estimates["analytic KL"].mean(axis=0) == pytest.approx(evidence, abs=0.35)
+
+
+def test_the_estimate_table_has_means_errors_and_both_noises():
+    single, analytic = np.array([[1.0, 5.0], [3.0, 9.0]]), np.array([[2.0, 6.0], [2.0, 6.0]])  # (draws, images)
+    table = binarized.estimate_table({"single sample": single, "analytic KL": analytic})
+    assert table["ELBO"].tolist() == [4.5, 4, 0.5]
+    assert table["standard error"].tolist() == pytest.approx([2.5, 2, 0.5])  # of the image means 2, 7; 2, 6; 0, 1
+    assert table["noise of one image"].tolist() == pytest.approx([np.sqrt(5), 0, np.sqrt(5)])  # variances 2 and 8
+    assert table["noise of the mean of all images"].tolist() == pytest.approx([np.sqrt(4.5), 0, np.sqrt(4.5)])
+
+
+def test_gradients_are_those_of_the_seeds_formula_and_of_the_analytic_one(trained, rng):
+    vae, binary, _, _ = trained
+    images, noise = binary.train_images[:8], rng.standard_normal((8, 2)).astype("float32")
+    with tf.GradientTape(persistent=True) as tape:
+        mean, log_var = vae.encoder(images)
+        z = mean + tf.exp(0.5 * log_var) * noise
+        distortion = tf.reduce_sum(tf.nn.sigmoid_cross_entropy_with_logits(images, vae.decoder(z)), axis=(1, 2, 3))
+        log_own = -0.5 * tf.reduce_sum((z - mean) ** 2 / tf.exp(log_var) + log_var, axis=1)
+        log_prior = -0.5 * tf.reduce_sum(z**2, axis=1)
+        single = tf.reduce_mean(distortion + 2 * (log_own - log_prior))
+        analytic = tf.reduce_mean(distortion + tf.reduce_sum(mean**2 + tf.exp(log_var) - log_var - 1, axis=1))
+    found = binarized._gradients(vae, images, noise)
+    for name, value in (("single sample", single), ("analytic KL", analytic)):
+        expected = np.concatenate([np.ravel(each) for each in tape.gradient(value, vae.trainable_variables)])
+        assert np.abs(found[name] - expected).max() < 1e-4 * np.abs(expected).max()
+    assert np.abs(found["single sample"] - found["analytic KL"]).max() > 1e-3 * np.abs(found["analytic KL"]).max()
+
+
+def test_the_gradient_table_is_over_draws(trained):
+    vae, binary, _, _ = trained
+    images, rng = binary.train_images[:4], np.random.default_rng(7)
+    each = [binarized._gradients(vae, images, rng.standard_normal((4, 2), np.float32)) for _ in range(3)]
+    table = binarized.gradient_table(vae, images, draws=3, seed=7)
+    for name in ("single sample", "analytic KL"):
+        gradients = np.array([one[name] for one in each], float)  # (draws, weights)
+        apart = [np.sum((gradients[i] - gradients[j]) ** 2) for i in range(3) for j in range(i)]
+        expected = [np.sqrt(np.sum(gradients.mean(axis=0) ** 2)), np.sqrt(np.mean(apart) / 2)]
+        assert table.loc[name].tolist() == pytest.approx(expected, rel=1e-5)
+
+
+def test_without_weight_on_the_kl_the_gradients_are_the_same(digits):
+    vae = binarized.ARCHITECTURES["dense"](0.0, 0, 1e-3)
+    table = binarized.gradient_table(vae, digits.train_images[:4], draws=3)
+    assert table.loc["single sample"].tolist() == table.loc["analytic KL"].tolist()
+    assert (table > 0).all(axis=None)
+
+
+def test_the_log_has_the_elbo_at_weight_1_whatever_was_trained(trained):
+    _, _, history, _ = trained
+    history = pd.concat([history, history.assign(epoch=2)])
+    table = binarized.log_table(history, [3.0, 1.0], [0, 2])
+    assert table.index.tolist() == [2]
+    expected = -(history["val_objective"] - history["val_rate"]).iloc[1]  # trained at weight 2
+    assert table.iloc[0, 0] == pytest.approx(expected, rel=1e-5)
+    assert table.columns[1] == "seconds on this machine (median 2.00)"
+    assert table.iloc[0, 1] == 1
+
+
+def test_fixed_codes_are_decoded_before_training_and_after_the_wanted_epochs(trained):
+    vae, _, _, fixed = trained
+    assert fixed.epochs == [0, 1]
+    assert np.array_equal(fixed.images[1], latent.decode(vae, fixed.z))
+    assert not np.array_equal(fixed.images[0], fixed.images[1])
+    images, names = fixed.strip()
+    assert images.shape == (2, 8, 28, 28)
+    assert names == ["epoch 0", "epoch 1"]
+    many = binarized.FixedCodes(vae, fixed.z, epochs=100)
+    assert {0, 1, 2, 100} <= many.wanted
+    assert len(many.wanted) <= 17
+
+
+def test_draws_are_around_the_means_as_wide_as_q():
+    mean, log_var = np.full((20_000, 2), [3.0, -1.0], "float32"), np.full((20_000, 2), np.log([0.25, 4.0]), "float32")
+    draws = binarized.draws_of(mean, log_var, seed=0)
+    assert draws.mean(axis=0) == pytest.approx([3, -1], abs=0.06)
+    assert draws.std(axis=0) == pytest.approx([0.5, 2], rel=0.03)
+
+
+def test_a_picture_costs_its_image_what_the_likelihood_says(trained):
+    vae, binary, _, _ = trained
+    codes = {"one": np.zeros((5, 2), "float32"), "other": np.ones((5, 2), "float32")}
+    costs = binarized.picture_distortions(vae, binary.test_images[:5], codes)
+    for name, z in codes.items():
+        p = latent.decode(vae, z).astype(float)
+        by_hand = -np.log(np.where(binary.test_images[:5] == 1, p, 1 - p)).sum() / 5
+        assert costs[name] == pytest.approx(by_hand, rel=1e-4)
+    assert costs["one"] != pytest.approx(costs["other"], rel=1e-6)
+
+
+def test_the_seeds_gaussian_has_its_least_where_the_table_says(trained):
+    vae, binary, _, _ = trained
+    mean, log_var = latent.encode(vae, binary.test_images[:10])
+    table = binarized.written_table(vae, binary.test_images[:10], mean, log_var, batches=(1, 10))
+    means = latent.decode(vae, mean)
+    for size in (1, 10):
+        images, decoded = binary.test_images[:size], means[:size]
+        rates = np.asarray(kl_divergence(mean[:size], log_var[:size]))
+        squares = np.sum((images - decoded) ** 2)
+        as_written = minimize_scalar(lambda s, e=squares: 0.5 * e / (2 * s**2) + np.log(s), (0.1, 5))
+        density = minimize_scalar(lambda s, x=images, m=decoded: -norm.logpdf(x, m, s).sum(), bounds=(0.01, 3))
+        expected = [rates.sum(), rates.mean(), as_written.x, density.x]
+        assert table.loc[size].tolist() == pytest.approx(expected, rel=1e-3)
+
+
+def test_differences_name_what_is_not_as_in_the_seed():
+    settings = {"dataset": "mnist", "kl_weight": 1, "epochs": 100, "learning_rate": 1e-4, "seed": 3}
+    assert binarized.differences(settings) == "settings as the seed's"
+    other = binarized.differences(settings | {"epochs": 10, "dataset": "digits"})
+    assert other == "here dataset digits for mnist, epochs 10 for 100"
+
+
+def test_mosaics_show_all_images_in_order_and_frames_name_their_epoch(rng):
+    images = rng.random((16, 28, 28, 1))
+    figure = lesson_figures.mosaics({"one": images, "other": 1 - images}, "two")
+    panels = figure.axes
+    assert [axes.get_title() for axes in panels] == ["one", "other"]
+    shown = np.asarray(panels[0].images[0].get_array())
+    assert np.array_equal(shown[1:29, 31:59], images[1, ..., 0])  # second in the first row
+    assert np.array_equal(shown[31:59, 1:29], images[4, ..., 0])  # first in the second row
+    assert {axes.images[0].get_clim() for axes in panels} == {(0, 1)}
+    frames = list(lesson_figures.mosaic_frames([1, 5], [images, images], "title"))
+    assert [frame.axes[0].get_title() for frame in frames] == ["after 1 epoch", "after 5 epochs"]
