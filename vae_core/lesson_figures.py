@@ -125,7 +125,6 @@ def panels_of_codes(
     """
     legend_columns = min(6, 3 * len(clouds))
     figure, panels = new_figure(5.4 * len(clouds), 7.4 - 0.15 * legend_columns, columns=len(clouds))
-    figure, panels = new_figure(5.4 * len(clouds), 6.5, columns=len(clouds))
     for axes, (name, mean) in zip(np.atleast_1d(panels), clouds.items(), strict=True):
         scatter_classes(axes, mean, labels, size=np.clip(20_000 / len(mean), 3, 25))
         prior_rings(axes)
@@ -174,34 +173,6 @@ def grids_beside(grids: Mapping[str, np.ndarray], title: str, framed: Mapping[st
             frame = Rectangle(corner, side, side, fill=False, edgecolor="#ffa90e", linewidth=2, clip_on=False)
             axes.add_patch(frame)
         axes.set(xticks=[], yticks=[], title=name)
-
-
-def kl_areas(z: np.ndarray, curves: Mapping[str, np.ndarray], areas: Mapping[str, float], title: str) -> Figure:
-    """Two densities, and the integrand of the KL in each direction, with its area shaded by sign.
-
-    z: (N,); curves: q, p and an integrand for each name of areas, (N,) each
-    """
-    figure, panels = new_figure(10, 4.2, columns=len(areas), sharey=True)
-    for axes, (name, area) in zip(panels, areas.items(), strict=True):
-        axes.plot(z, curves["q"], color="#3f90da", linewidth=2, label="q")
-        axes.plot(z, curves["p"], color="#e76300", linewidth=2, linestyle="--", label="p")
-        axes.plot(z, curves[name], color="black", linewidth=1, label="integrand")
-        above, below = (curves[name] >= 0), (curves[name] <= 0)
-        axes.fill_between(z, curves[name], where=above, color="#832db6", alpha=0.35, linewidth=0, label="counts as +")
-        axes.fill_between(z, curves[name], where=below, color="#94a4a2", alpha=0.6, linewidth=0, label="counts as -")
-        axes.set(xlabel="z", title=f"{name}: the area is {area:.3f} nats")
-        axes.grid(alpha=0.3)
-    panels[0].set_ylabel("density; integrand [nats per unit of z]")
-    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=5, frameon=False)
-
-
-def mosaics(sets: Mapping[str, np.ndarray], title: str) -> Figure:
-    """Sets of 16 images side by side, each 4 x 4 under its name; sets: (16, 28, 28, 1) in [0, 1] each."""
-    figure, panels = new_figure(3.4 * len(sets) + 0.2, 4.1, columns=len(sets))
-    for axes, (name, images) in zip(np.atleast_1d(panels), sets.items(), strict=True):
-        framed = np.pad(images[..., 0], ((0, 0), (1, 1), (1, 1)), constant_values=1)  # (16, 30, 30)
-        axes.imshow(tile(framed.reshape(4, 4, 30, 30)), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
-        axes.set(xticks=[], yticks=[], title=name)
     figure.suptitle(title)
     return figure
 
@@ -221,6 +192,43 @@ def losses_beside_printed(printed: pd.DataFrame, histories: Mapping[str, pd.Data
     epoch_axis(axes, "validation loss per pixel [nats]")
     axes.secondary_yaxis("right", functions=(lambda loss: PIXELS * loss, per_pixel)).set_ylabel("[nats/image]")
     axes.legend()
+    axes.set_title(title)
+    return figure
+
+
+def manifold_windows(grids: Mapping[str, tuple[np.ndarray, np.ndarray]], columns: int, title: str) -> Figure:
+    """Decoded grids in rows of some columns, each with the latent coordinates of its own window.
+
+    grids: for each title the images, (n, n, 28, 28), row 0 at the largest z[1], and the coordinates, (2, n)
+    """
+    rows = -(-len(grids) // columns)
+    figure, panels = new_figure(5.8 * columns, 6.1 * rows + 0.5, rows, columns)
+    for axes, (name, (images, coordinates)) in zip(np.asarray(panels).flat, grids.items(), strict=True):
+        show_grid(axes, images, coordinates, interpolation="antialiased")
+        axes.set_title(name)
+    figure.suptitle(title)
+    return figure
+
+
+def kl_areas(z: np.ndarray, curves: Mapping[str, np.ndarray], areas: Mapping[str, float], title: str) -> Figure:
+    """Two densities, and the integrand of the KL in each direction, with its area shaded by sign.
+
+    z: (N,); curves: q, p and an integrand for each name of areas, (N,) each
+    """
+    figure, panels = new_figure(10, 4.2, columns=len(areas), sharey=True)
+    for axes, (name, area) in zip(panels, areas.items(), strict=True):
+        axes.plot(z, curves["q"], color="#3f90da", linewidth=2, label="q")
+        axes.plot(z, curves["p"], color="#e76300", linewidth=2, linestyle="--", label="p")
+        axes.plot(z, curves[name], color="black", linewidth=1, label="integrand")
+        above, below = (curves[name] >= 0), (curves[name] <= 0)
+        axes.fill_between(z, curves[name], where=above, color="#832db6", alpha=0.35, linewidth=0, label="counts as +")
+        axes.fill_between(z, curves[name], where=below, color="#94a4a2", alpha=0.6, linewidth=0, label="counts as -")
+        axes.set(xlabel="z", title=f"{name}: the area is {area:.3f} nats")
+        axes.grid(alpha=0.3)
+    panels[0].set_ylabel("density; integrand [nats per unit of z]")
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=5, frameon=False)
+    figure.suptitle(title)
+    return figure
 
 
 def bound(scale: np.ndarray, elbos: Mapping[str, np.ndarray], log_evidence: float, title: str) -> Figure:
@@ -240,18 +248,6 @@ def bound(scale: np.ndarray, elbos: Mapping[str, np.ndarray], log_evidence: floa
     axes.legend(loc="lower center")
     axes.set_title(title)
     return figure
-
-
-def manifold_windows(grids: Mapping[str, tuple[np.ndarray, np.ndarray]], columns: int, title: str) -> Figure:
-    """Decoded grids in rows of some columns, each with the latent coordinates of its own window.
-
-    grids: for each title the images, (n, n, 28, 28), row 0 at the largest z[1], and the coordinates, (2, n)
-    """
-    rows = -(-len(grids) // columns)
-    figure, panels = new_figure(5.8 * columns, 6.1 * rows + 0.5, rows, columns)
-    for axes, (name, (images, coordinates)) in zip(np.asarray(panels).flat, grids.items(), strict=True):
-        show_grid(axes, images, coordinates, interpolation="antialiased")
-        axes.set_title(name)
 
 
 def variances(
@@ -312,6 +308,17 @@ def posteriors(rows: Mapping[str, Sequence[Mapping[str, np.ndarray]]], names: Se
         axes.set_title(name, fontsize=10)
     for axes in panels[-1]:
         axes.set_xlabel("z[0]")
+    figure.suptitle(title)
+    return figure
+
+
+def mosaics(sets: Mapping[str, np.ndarray], title: str) -> Figure:
+    """Sets of 16 images side by side, each 4 x 4 under its name; sets: (16, 28, 28, 1) in [0, 1] each."""
+    figure, panels = new_figure(3.4 * len(sets) + 0.2, 4.1, columns=len(sets))
+    for axes, (name, images) in zip(np.atleast_1d(panels), sets.items(), strict=True):
+        framed = np.pad(images[..., 0], ((0, 0), (1, 1), (1, 1)), constant_values=1)  # (16, 30, 30)
+        axes.imshow(tile(framed.reshape(4, 4, 30, 30)), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+        axes.set(xticks=[], yticks=[], title=name)
     figure.suptitle(title)
     return figure
 
