@@ -26,9 +26,7 @@ hidden_units: int = 512  # width of the one hidden layer of the encoder, and of 
 seed: int = 0  # decides the initial weights, the batches and the noise, and all estimates by sampling
 threads: int = 1  # CPU threads
 data_dir: str = ""  # folder with mnist/ or fashion_mnist/ in it; empty: VAE_DATA_DIR, the cache, a download
-run_dir: str = (
-    ""  # folder to write; empty: results/single_runs/elbo_and_kl/<dataset>/kl_<kl_weight>_seed<seed>_<settings>
-)
+run_dir: str = ""  # folder to write; empty: a folder in results/single_runs/elbo_and_kl, named after the settings
 
 # %%
 import os

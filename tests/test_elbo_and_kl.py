@@ -250,7 +250,7 @@ def mean_distance(one: Trained, other: Trained) -> float:
 def test_the_twin_is_trained_to_the_same_model_and_the_others_are_not(beside):
     run, twin, learned, solved = beside.values()
     assert mean_distance(run, twin) < 1e-5  # all but the epsilon of Adam, for weights with hardly any gradient
-    assert mean_distance(run, solved) > 1e-3
+    assert mean_distance(run, solved) > 1e-4
     at_unit = gaussian_pixels.at_unit_variance(twin.history)
     np.testing.assert_allclose(at_unit["val_distortion"], run.history["val_distortion"], rtol=1e-4)
     assert (run.unit_weight, twin.unit_weight) == (0.5, 0.5)
@@ -356,7 +356,7 @@ def test_nll_at_a_variance_is_that_of_the_pairs(collapsed, few):
 @pytest.fixture(scope="module")
 def executed(tmp_path_factory):
     folder = tmp_path_factory.mktemp("elbo_and_kl")
-    parameters = {"dataset": "digits", "epochs": 1, "hidden_units": 16, "run_dir": str(folder / "run")}
+    parameters = {"dataset": "digits", "epochs": 1, "hidden_units": 16, "run_dir": "run"}
     execute_notebook(NOTEBOOK, folder / "out.ipynb", parameters, cwd=folder)
     return folder
 

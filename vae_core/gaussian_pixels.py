@@ -32,7 +32,7 @@ PIXELS = int(np.prod(IMAGE_SHAPE))
 SMALLEST_VARIANCE = (
     1e-6  # far below a step between grey values, 1/255 squared; Adam squares gradients over it in float32
 )
-CELLS = 384  # of a quadrature, in each dimension
+CELLS = 256  # of a quadrature, in each dimension
 
 
 # The likelihoods in numbers
@@ -454,15 +454,15 @@ def posterior_planes(vae: VAE, images: np.ndarray, variance: float, cells: int =
     """
     mean, log_var = latent.encode(vae, images)
     grid = grid_points(*np.tile(np.linspace(-1, 1, 161) * max(5, 1 + np.abs(mean).max()), (2, 1)))  # (161^2, 2)
+    weights = posteriors_on(vae, images, grid, variance)  # (N, 161^2)
+    weights /= weights.sum(axis=1, keepdims=True)
     planes = []
-    for image, m, deviation in zip(images, mean, np.exp(log_var / 2), strict=True):
-        weights = posterior_on(vae, image, grid, variance)
-        weights /= weights.sum()
-        centre = weights @ grid  # (2,)
-        spread = np.sqrt(weights @ (grid - centre) ** 2)  # (2,)
+    for i, (m, deviation) in enumerate(zip(mean, np.exp(log_var / 2), strict=True)):
+        centre = weights[i] @ grid  # (2,)
+        spread = np.sqrt(weights[i] @ (grid - centre) ** 2)  # (2,)
         half = np.max(np.abs(centre - m) / 2 + 4 * np.maximum(spread, deviation))
         x, y = np.linspace((centre + m) / 2 - half, (centre + m) / 2 + half, cells).T
-        density = posterior_on(vae, image, grid_points(x, y), variance).reshape(cells, cells)
+        density = posteriors_on(vae, images[i : i + 1], grid_points(x, y), variance).reshape(cells, cells)
         planes.append({"x": x, "y": y, "density": density, "mean": m, "deviation": deviation})
     return planes
 
@@ -472,11 +472,14 @@ def grid_points(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
 
 
-def posterior_on(vae: VAE, image: np.ndarray, z: np.ndarray, variance: float) -> np.ndarray:
-    """p(z|x) over its greatest value among these points; image: (28, 28, 1), z: (N, 2), returns (N,)."""
-    decoded = latent.decode(vae, z.astype("float32"))  # (N, 28, 28, 1)
-    log_joint = norm.logpdf(z).sum(axis=1) - at_variance(np.square(decoded - image).sum(axis=(1, 2, 3)), variance)
-    return np.exp(log_joint - log_joint.max())
+def posteriors_on(vae: VAE, images: np.ndarray, z: np.ndarray, variance: float) -> np.ndarray:
+    """p(z|x) of each image over its greatest value among these points.
+
+    images: (N, 28, 28, 1), z: (M, 2); returns (N, M)
+    """
+    negative = np.asarray(pairwise_nll(variance)(images, latent.logits(vae, z.astype("float32"))), np.float64)  # (N, M)
+    log_joint = norm.logpdf(z).sum(axis=1) - negative
+    return np.exp(log_joint - log_joint.max(axis=1, keepdims=True))
 
 
 # The seeds' statements

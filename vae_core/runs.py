@@ -146,7 +146,7 @@ def _palette(colors: np.ndarray) -> Image.Image:
     """These colours, (N, 3) in 0..255, with white, and the class colours, pure and half transparent on white."""
     classes = 255 * np.array([to_rgb(color) for color in CLASS_COLORS])  # (10, 3)
     palette = Image.new("P", (1, 1))
-    colors = colors[colors.min(axis=1) < 248]  # Pillow compares the upper bits: a background would take any near-white
+    colors = colors[colors.min(axis=1) < 247]  # Pillow compares the upper bits: a background would take any near-white
     mixed = np.concatenate([[[255, 255, 255]], colors, classes, (classes + 255) / 2])
     palette.putpalette(mixed.round().astype(np.uint8).tobytes())
     return palette
