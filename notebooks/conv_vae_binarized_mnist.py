@@ -7,7 +7,7 @@
 # ---
 
 # %% [markdown]
-# # A convolutional VAE on black-and-white digits
+# # A convolutional VAE on black-and-white images
 #
 # Seed 001 is a tutorial that turns MNIST into black and white, trains a convolutional VAE with a latent plane, and
 # estimates its objective, the ELBO
@@ -181,10 +181,10 @@ scatter = figures.latent_scatter(mean, data.test_labels, data.class_names, f"{ti
 runs.save_figure(run / "latent_scatter.png", scatter)
 
 # %% [markdown]
-# ## From digit to digit
+# ## From image to image
 #
 # The seed's last figure: images decoded on a grid at the prior's quantiles, so that every cell stands for the same
-# share of samples. Between two digits, are there more digits, or pictures that are none?
+# share of samples. What lies between two classes: images of the one or the other, or pictures that are neither?
 
 # %%
 quantiles = windows.quantile_axes(cells=20)

@@ -13,7 +13,7 @@ from scipy.optimize import minimize_scalar
 from scipy.stats import norm
 
 from tests.test_notebooks import assert_publishable, streams
-from vae_core import architectures, binarized, latent, lesson_figures, measures, runs, training
+from vae_core import architectures, binarized, latent, lesson_figures, measures, runs, tables, training
 from vae_core.losses import bernoulli_nll, gaussian_nll, kl_divergence
 from vae_core.notebooks import execute_notebook
 
@@ -108,6 +108,13 @@ def test_a_bad_architecture_stops_the_notebook_with_one_line_before_anything_is_
         execute_notebook(NOTEBOOK, tmp_path / "out.ipynb", parameters, cwd=tmp_path)
     assert caught.value.traceback == ["InputError: architecture must be one of conv, dense, not 'resnet'"]
     assert not (tmp_path / "run").exists()
+
+
+def test_the_table_of_a_sweep_says_that_the_pixels_are_black_or_white(executed):
+    run = executed / "run"
+    summary = pd.DataFrame([runs.read_json(run / "config.json") | runs.read_json(run / "measures.json")])
+    assert "below 0.00 (the pixels are black or white)" in tables.caption(summary)
+    assert "below 9.00 (the entropy of the grey values)" in tables.caption(summary.assign(entropy_floor=9.0))
 
 
 def test_the_executed_notebook_shows_each_figure_and_table_once(executed):

@@ -77,9 +77,10 @@ def caption(summary: pd.DataFrame) -> str:
     )
     if "entropy_floor" not in first:  # the likelihood is no Bernoulli
         return about
+    entropy = "the entropy of the grey values" if first["entropy_floor"] else "the pixels are black or white"
     return (
         f"{about} "
-        f"No distortion can be below {first['entropy_floor']:.2f} (the entropy of the grey values); a collapsed code, "
+        f"No distortion can be below {first['entropy_floor']:.2f} ({entropy}); a collapsed code, "
         f"which is the prior for every image, has rate 0 and, at the mean training image, "
         f"distortion {first['zero_information_distortion']:.2f}."
     )
