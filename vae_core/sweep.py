@@ -127,8 +127,9 @@ def plan(options: argparse.Namespace) -> list[Run]:
         for seed in dict.fromkeys(options.seeds)
         for kl_weight in dict.fromkeys(options.kl_weights)
     ]
+    numbers = {name: value for name, value in settings.items() if not isinstance(value, str)}
     for combination in combinations:
-        runs.check_parameters(settings | combination)
+        runs.check_parameters(numbers | combination)
     for variable in ("VAE_DATA_DIR", "KERAS_HOME"):
         if folder := os.environ.get(variable):
             os.environ[variable] = str(Path(folder).resolve())  # the notebooks run in other folders
