@@ -2,7 +2,7 @@
 
 All decoders end in logits, where the seeds' end in probabilities. Whatever the architecture, an encoder maps images,
 (batch, 28, 28, 1), to mean and log-variance of q(z|x), (batch, latent_dim) each, and a decoder maps latent points,
-(batch, latent_dim), to logits, (batch, 28, 28, 1).
+(batch, latent_dim), to logits, (batch, 28, 28, 1). The conditional ones take one-hot labels, (batch, classes), as well.
 """
 
 import vae_core.backend  # noqa: F401
@@ -90,6 +90,32 @@ def four_conv_decoder(latent_dim: int = 2) -> keras.Model:
     x = layers.Conv2DTranspose(32, 3, strides=2, padding="same", activation="relu")(x)  # (batch, 28, 28, 32)
     logits = layers.Conv2DTranspose(1, 3, padding="same", name="logits")(x)  # (batch, 28, 28, 1)
     return keras.Model(z, logits, name="decoder")
+
+
+def conditional_conv_decoder(latent_dim: int = 10, classes: int = 10) -> keras.Model:
+    """`conv_decoder` with the label joined to the code: [z, label], 10 + 10 numbers, to logits."""
+    z = keras.Input((latent_dim,), name="z")
+    label = keras.Input((classes,), name="label")
+    x = layers.Concatenate()([z, label])  # (batch, latent_dim + classes)
+    x = layers.Dense(7 * 7 * 32, activation="relu")(x)
+    x = layers.Reshape((7, 7, 32))(x)  # (batch, 7, 7, 32)
+    x = layers.Conv2DTranspose(64, 3, strides=2, padding="same", activation="relu")(x)  # (batch, 14, 14, 64)
+    x = layers.Conv2DTranspose(32, 3, strides=2, padding="same", activation="relu")(x)  # (batch, 28, 28, 32)
+    logits = layers.Conv2DTranspose(1, 3, padding="same", name="logits")(x)  # (batch, 28, 28, 1)
+    return keras.Model([z, label], logits, name="decoder")
+
+
+def labelled_conv_encoder(latent_dim: int = 10, classes: int = 10) -> keras.Model:
+    """`conv_encoder` with the label as ten more channels, each one number all over: [images, label] to q(z|x, y)."""
+    images = keras.Input(IMAGE_SHAPE, name="images")
+    label = keras.Input((classes,), name="label")
+    planes = layers.RepeatVector(28 * 28)(label)  # (batch, 784, classes)
+    planes = layers.Reshape((28, 28, classes))(planes)  # (batch, 28, 28, classes)
+    x = layers.Concatenate()([images, planes])  # (batch, 28, 28, 1 + classes)
+    x = layers.Conv2D(32, 3, strides=2, activation="relu")(x)  # (batch, 13, 13, 32)
+    x = layers.Conv2D(64, 3, strides=2, activation="relu")(x)  # (batch, 6, 6, 64)
+    x = layers.Flatten()(x)  # (batch, 2304)
+    return _encoder([images, label], x, latent_dim)
 
 
 def gelu_vae(kl_weight: float, seed: int, learning_rate: float = 1e-3, latent_dim: int = 10) -> VAE:

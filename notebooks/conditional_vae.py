@@ -1,0 +1,282 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # A conditional VAE: the label says what, the code says how
+#
+# Images come with a class, so the decoder can be told it. The code $z$ then has to say only what the label $y$ leaves
+# open, the style:
+#
+# $$\text{objective} = \underbrace{\mathbb{E}_{q(z|x)}[-\log p(x|z, y)]}_{\text{distortion}}
+#   + \text{kl\_weight} \cdot \underbrace{\mathrm{KL}(q(z|x)\,\|\,p(z))}_{\text{rate}}$$
+#
+# At weight 1 this bounds $-\log p(x|y)$, not $-\log p(x)$. The model is the one at the end of seed 003, one of the
+# tutorials that this suite started from: convolutions, a 10-D code, the label as ten more inputs of the decoder,
+# squared errors. Squared errors are the likelihood of Gaussian pixels with variance 1/2, but for a constant.
+#
+# The seed trains one model and shows pictures. Here a twin without labels is trained beside it, from the same initial
+# weights wherever the shapes are the same, with the same batches and the same noise, and what the pictures suggest is
+# measured. All losses are in nats per image.
+
+# %% tags=["parameters"]
+dataset: str = "auto"  # mnist, fashion_mnist, digits, or auto: mnist if it can be had, else digits
+kl_weight: float = 1.0  # factor on the KL term, 0 or more; 1 is the ELBO
+epochs: int = 20  # passes through the training images, 1 or more
+batch_size: int = 128  # images per gradient step
+learning_rate: float = 1e-3  # of Adam
+latent_dim: int = 10  # numbers in the code, 3 or more
+labels_into: str = "decoder"  # decoder: as in the seed; both: the encoder sees the label too
+label: int = 7  # the class, 0 to 9, for paths between styles, and where paths between classes begin
+cutout_size: int = 10  # height and width in pixels of the square that is cut out
+cutout_row: int = 9  # its first row, 0 at the top
+cutout_column: int = 9  # its first column, 0 on the left
+seed: int = 0  # decides the initial weights, the batches and the noise; not affected by kl_weight
+threads: int = 1  # CPU threads; a sweep fills the cores with runs of one thread each
+data_dir: str = ""  # folder with mnist/ or fashion_mnist/ in it; empty: VAE_DATA_DIR, the cache, a download
+run_dir: str = ""  # folder to write; empty: one of its own in results/single_runs/conditional_vae/<dataset>/
+
+# %% [markdown]
+# ## The data
+#
+# Each image below has its class above it. What differs between two images of one class?
+
+# %%
+import os
+
+# %matplotlib inline
+import numpy as np
+import pandas as pd
+from IPython.display import Markdown
+
+from vae_core import aggregate, conditional, figures, generation, latent, lesson_figures, measures, runs, training
+from vae_core import conditional_tables as tables
+from vae_core.conditional import one_hot
+from vae_core.data import load_dataset
+from vae_core.estimates import with_error
+from vae_core.seeds import seed_table
+
+training_settings = {"kl_weight": kl_weight, "epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
+shown = {"label": label, "cutout_size": cutout_size, "cutout_row": cutout_row, "cutout_column": cutout_column}
+numbers = {**training_settings, "latent_dim": latent_dim, **shown, "seed": seed, "threads": threads}
+runs.check_parameters(numbers)
+runs.check_choice("labels_into", labels_into, ("decoder", "both"))
+conditional.check(latent_dim, **shown)
+training.use_threads(threads)
+
+# %%
+data = load_dataset(dataset, data_dir)
+settings = {"dataset": data.name, **numbers, "labels_into": labels_into}
+run = runs.start_run(settings, data.checksum, run_dir, "conditional_vae")
+names = [data.class_names[one] for one in data.validation_labels[:10]]
+figures.image_row(data.validation_images[:10], data.description, names)
+
+# %% [markdown]
+# ## Training, with the label and without
+#
+# The label is free: the rate does not charge for it. Which of the two terms will be smaller with it, and by how much at
+# most? (A label says the logarithm of the number of classes, if all are equally frequent.)
+
+# %%
+vae = conditional.conditional_vae(kl_weight, seed, learning_rate, latent_dim, labels_into)
+history, seconds = training.train(vae, data, epochs, batch_size, seed, run / "history.csv")
+twin = conditional.unconditional_vae(kl_weight, seed, learning_rate, latent_dim)
+twin_history, _ = training.train(twin, data, epochs, batch_size, seed)
+title = f"{data.name}, kl_weight {kl_weight:g}: validation images"
+columns = {"val_distortion": "distortion [nats/image]", "val_rate": "rate [nats/image]"}
+curves = lesson_figures.curves({"with the label": history, "without": twin_history}, columns, title)
+runs.save_figure(run / "loss_curves.png", curves)
+
+# %% [markdown]
+# ## In numbers, on the test images
+#
+# For a given label a conditional VAE is an ordinary one, so it is measured class by class with the same functions as
+# any other. The last row is what the label saves, image by image.
+
+# %%
+mean, log_var = conditional.class_by_class(vae, data.test_labels, latent.encode, data.test_images)
+twin_mean, twin_log_var = latent.encode(twin, data.test_images)
+terms = conditional.class_by_class(vae, data.test_labels, measures.terms, data.test_images, mean, log_var)
+twin_terms = measures.terms(twin, data.test_images, twin_mean, twin_log_var)
+tables.terms_table(terms, twin_terms)
+
+# %% [markdown]
+# `nll` is $-\log p(x|y)$ itself, as far as sampling can tell. The model whose code says nothing draws the mean image of
+# the class, if it knows the class (`zero_information_distortion`), else the mean of all images.
+
+# %%
+own = conditional.class_by_class(vae, data.test_labels, measures.nll_by_own_codes, data.test_images, mean, log_var)
+measured = {**with_error(**terms, nll=own), **tables.anchors(data), "images": len(mean), "samples": 8, "proposals": 64}
+pd.Series(measured, name=f"kl_weight {kl_weight:g}").round(2).to_frame()
+
+# %% [markdown]
+# ## Images on demand
+#
+# Every row is one code, drawn from the prior; every column is one label. Does a row keep its style (slant, width,
+# weight of the strokes; or for clothes, brightness and length)? Is every image of the class that was asked for?
+
+# %%
+styles = np.random.default_rng(seed).standard_normal((1000, latent_dim))
+drawn = conditional.decode(vae, styles[:, None], one_hot(np.arange(10)))  # (1000, 10, 28, 28)
+title = f"{data.name}: a style in each row, a class in each column"
+on_demand = lesson_figures.image_grid(drawn[:8], title, [f"style {i}" for i in range(1, 9)], data.class_names)
+runs.save_figure(run / "on_demand.png", on_demand, colors=24)
+
+# %% [markdown]
+# A judge, a small classifier trained on the real images, looks at 1,000 images of each class. It knows the classes
+# only, and so has to name one also for a picture that is none. How it does on real test images stands beside it.
+
+# %%
+judge = generation.train_judge(data)
+tables.asked_table(judge, drawn, data)
+
+# %% [markdown]
+# ## Do the classes still cluster?
+#
+# The codes are shown as the decoder gets them, one draw from each q(z|x), by kernel PCA: the components along which a
+# Gaussian kernel of the width given sees most variance. Without labels, where are the classes? With labels, does the
+# code still tell the class, though the decoder knows it already?
+
+# %%
+codes, twin_codes = conditional.draw_codes(mean, log_var), conditional.draw_codes(twin_mean, twin_log_var)
+clouds = {
+    f"with the label (width {conditional.kernel_width(codes):.2f})": conditional.kernel_pca(codes),
+    f"without (width {conditional.kernel_width(twin_codes):.2f})": conditional.kernel_pca(twin_codes),
+}
+planes = {name: components[:, :2] for name, components in clouds.items()}
+of_shown = data.test_labels[: conditional.SHOWN_CODES]
+title = f"{data.name}: kernel PCA of {len(of_shown):,} test codes"
+axis_names = ("component 1", "component 2", "component 3")
+figure = lesson_figures.planes(planes, of_shown, data.class_names, title, axis_names[:2])
+runs.save_figure(run / "kernel_pca_2d.png", figure)
+
+# %%
+figure = lesson_figures.spaces(clouds, of_shown, data.class_names, title, axis_names)
+runs.save_figure(run / "kernel_pca_3d.png", figure)
+
+# %% [markdown]
+# Two or three components can hide what the others tell, so the check uses all dimensions. `knn_accuracy` finds the
+# class by the ten nearest training codes, among the means of q(z|x); `draws_knn_accuracy` among the draws. Only what
+# the draws tell reaches the decoder and is paid for by the rate: `class_information` is how many nats of it, at least,
+# are about the class. `silhouette`, of draws too, is 1 for clusters far apart, and 0 or less where there are none.
+
+# %%
+train_mean, train_log_var = conditional.class_by_class(vae, data.train_labels, latent.encode, data.train_images)
+train_codes = conditional.draw_codes(train_mean, train_log_var, seed=1)
+information = aggregate.evaluate(mean, log_var, data.test_labels, train_mean, data.train_labels)
+information |= tables.clusters(codes, data.test_labels, train_codes, data.train_labels)
+
+# %%
+twin_train_mean, twin_train_log_var = latent.encode(twin, data.train_images)
+twin_train_codes = conditional.draw_codes(twin_train_mean, twin_train_log_var, seed=1)
+twin_information = aggregate.knn_accuracy(twin_train_mean, data.train_labels, twin_mean, data.test_labels)
+twin_information |= tables.clusters(twin_codes, data.test_labels, twin_train_codes, data.train_labels)
+tables.clusters_table({"with the label": information, "without": twin_information}, data.test_labels)
+
+# %%
+Markdown(tables.clusters_verdict(information, twin_information, data.test_labels))
+
+# %% [markdown]
+# ## A square cut out
+#
+# What was in the hole? The seed encodes the image with the hole in it and decodes with the true label. But a hole is
+# black to the encoder, as if the image were black there. A best guess should look at the visible pixels only: it is the
+# code that makes them likely and is likely itself, found by gradient steps from the encoder's mean. What does a wrong
+# label, that of the next class, make of the same pixels?
+
+# %%
+visible = conditional.visible_pixels(cutout_size, cutout_row, cutout_column)
+filled = conditional.inpaint(vae, twin, data, visible)
+one_of_each = np.unique(data.test_labels[: len(filled["black"])], return_index=True)[1]
+rows = {"image": data.test_images, "cut out": filled["black"], **filled}
+rows_shown = ["image", "cut out", "no label, best guess", "label, decoded code", "label, best guess"]
+rows_shown += ["wrong label, best guess"]
+pictures = np.stack([rows[name][one_of_each, :, :, 0] for name in rows_shown])  # (rows, classes, 28, 28)
+title = f"{data.name}: test images, a square cut out, and what fills it"
+guesses = lesson_figures.image_grid(pictures, title, [name.replace(", ", "\n") for name in rows_shown])
+runs.save_figure(run / "inpainting.png", guesses, colors=24)
+
+# %% [markdown]
+# The same for the first test images, inside the square only. Filling it with the mean image needs no model. Who has the
+# smaller error: a model that guesses without the label, or the mean image of the class?
+
+# %%
+errors = tables.errors_inside(filled, data, visible)
+tables.inpainting_table(judge, filled, data, visible)
+
+# %% [markdown]
+# ## Between styles, between classes, both
+#
+# First the class stays and the style moves, from one draw of the prior to another:
+
+# %%
+title = f"{data.name}, class {data.class_names[label]}: from style to style"
+between_styles = conditional.decode(vae, np.linspace(styles[:4], styles[4:8], 9, axis=1), one_hot(label))
+figure = lesson_figures.image_grid(between_styles, title)  # (4, 9, 28, 28)
+runs.save_figure(run / "between_styles.png", figure, colors=24)
+
+# %% [markdown]
+# Then the style stays and the label moves to each of the other classes. Half-way the label is half of one and half of
+# another, which training never showed. Is there an image between two classes, or two images at once?
+
+# %%
+others = np.delete(np.arange(10), label)
+title = f"{data.name}, one style: from {data.class_names[label]} to each other class"
+between_classes = conditional.decode(vae, styles[0], np.linspace(one_hot(label), one_hot(others), 9, axis=1))
+figure = lesson_figures.image_grid(between_classes, title, [data.class_names[other] for other in others])
+runs.save_figure(run / "between_classes.png", figure, colors=24)
+
+# %% [markdown]
+# Last both at once: the style moves to the right, the class downwards, and along the diagonal both do.
+
+# %%
+last = (label + 1) % 10
+title = f"{data.name}: style to the right, {data.class_names[label]} to {data.class_names[last]} downwards"
+blends = np.linspace(one_hot(label), one_hot(last), 9)[:, None]  # (9, 1, 10)
+both = conditional.decode(vae, np.linspace(styles[0], styles[1], 9), blends)  # (9, 9, 28, 28)
+ends = [data.class_names[label], *[""] * 7, data.class_names[last]]
+runs.save_figure(run / "styles_and_classes.png", lesson_figures.image_grid(both, title, ends), colors=24)
+
+# %% [markdown]
+# "Smooth" can be measured. A hundred paths of each kind: how even are their steps, and is the judge as sure half-way as
+# at the ends? Fading one end into the other, pixel by pixel, has even steps too, so the judge looks at the middle of
+# such a fade as well. Is the model's middle more of an image than that?
+
+# %%
+paths = conditional.paths(vae, latent_dim)
+tables.paths_table(judge, paths)
+
+# %% [markdown]
+# ## What the seed says, and what came out
+#
+# The seed prints no number for this model. Its statements:
+
+# %%
+measured |= information | tables.measured_images(judge, drawn, errors, paths)
+measured |= tables.named("unconditional", {**with_error(**twin_terms), **twin_information})
+seed_numbers = seed_table(tables.seed_rows(vae, measured, data.test_labels))
+pd.set_option("display.max_colwidth", None)
+seed_numbers.set_index("seed")
+
+# %%
+Markdown(tables.unlike_the_seed(data.name, kl_weight, latent_dim, labels_into))
+
+# %% [markdown]
+# ## The run folder
+#
+# Parameters, losses, measures, figures, codes and weights are now in the run folder; `record.json`, written last, has
+# their hashes.
+
+# %%
+runs.write_json(run / "measures.json", measured)
+seed_numbers.to_csv(run / "seed_numbers.csv", index=False)
+images = {"on_demand": drawn[:8], "inpainting": pictures, "between_styles": between_styles}
+images |= {"between_classes": between_classes, "styles_and_classes": both}
+runs.save_latent(run, images, {"mean": mean, "log_var": log_var, "labels": data.test_labels, "styles": styles[:8]})
+vae.save_weights(run / "model.weights.h5")
+runs.finish_run(run, seconds)
+print("written:", os.path.relpath(run))

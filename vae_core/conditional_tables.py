@@ -1,0 +1,287 @@
+"""What a conditional VAE's codes, images and guesses are measured by, beside those of its twin without labels."""
+
+from collections.abc import Mapping
+
+import vae_core.backend  # noqa: F401
+
+import keras
+import numpy as np
+import pandas as pd
+from scipy.special import entr
+from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
+from sklearn.metrics import silhouette_samples
+
+from vae_core.aggregate import knn_accuracy
+from vae_core.conditional import CLASSES, SHOWN_CODES, ConditionalVAE, class_means
+from vae_core.data import IMAGE_SHAPE, Dataset
+from vae_core.estimates import with_error
+from vae_core.generation import judgement
+
+
+def anchors(dataset: Dataset) -> dict[str, float]:
+    """Squared errors of the test images, summed over pixels, for codes that say nothing.
+
+    returns: `zero_information_distortion` with every image decoded to the mean training image of its class, which a
+    decoder with labels can draw, and `mean_image_distortion` with all decoded to the mean of all
+    """
+    means = {
+        "zero_information_distortion": class_means(dataset)[dataset.test_labels],
+        "mean_image_distortion": dataset.train_images.mean(axis=0),
+    }
+    return {
+        name: float(np.square(dataset.test_images - mean).sum(axis=(1, 2, 3), dtype=np.float64).mean())
+        for name, mean in means.items()
+    }
+
+
+def named(prefix: str, measured: Mapping[str, float]) -> dict[str, float]:
+    """The same measures as <prefix>_<name>."""
+    return {f"{prefix}_{name}": value for name, value in measured.items()}
+
+
+def terms_table(conditional: Mapping[str, np.ndarray], unconditional: Mapping[str, np.ndarray]) -> pd.DataFrame:
+    """Both models' terms, mean ± standard error over the images, and what the label saves, image by image."""
+    saved = {name: unconditional[name] - conditional[name] for name in conditional}
+    rows = {"no label": unconditional, "label": conditional, "saved by the label": saved}
+    return pd.DataFrame({name: {term: _cell(values) for term, values in row.items()} for name, row in rows.items()}).T
+
+
+def clusters(
+    codes: np.ndarray, labels: np.ndarray, train_codes: np.ndarray, train_labels: np.ndarray
+) -> dict[str, float]:
+    """Whether codes tell the class, and whether classes are clusters; with standard errors over the test images.
+
+    draws_knn_accuracy: `knn_accuracy` of these codes
+    class_information = H(y) - mean over images of -log r(y|z) <= I(y; z), in nats, r being the posterior of a Gaussian
+    for each class, fitted to the training codes (quadratic discriminant analysis); below 0 where r is too sure
+    silhouette = mean over 2,000 images of (b - a) / max(a, b), a being a code's mean distance from those of its own
+    class, b from those of the nearest other class: 1 for clusters far apart, 0 or less for none (Rousseeuw 1987)
+
+    codes: (N, latent_dim), train_codes: (M, latent_dim), drawn from q(z|x); labels: (N,) and (M,)
+    """
+    log_r = QuadraticDiscriminantAnalysis().fit(train_codes, train_labels).predict_log_proba(codes)  # (N, classes)
+    return named("draws", knn_accuracy(train_codes, train_labels, codes, labels)) | with_error(
+        class_information=class_entropy(labels) + log_r[np.arange(len(codes)), labels],
+        silhouette=silhouette_samples(codes[:SHOWN_CODES], labels[:SHOWN_CODES]),
+    )
+
+
+def class_entropy(labels: np.ndarray) -> float:
+    """What the label says, in nats: log of the number of classes if all are equally frequent."""
+    return float(entr(np.bincount(labels) / len(labels)).sum())
+
+
+def most_frequent(labels: np.ndarray) -> float:
+    """The share of the most frequent class: the accuracy of who knows nothing of the image."""
+    return float(np.bincount(labels).max() / len(labels))
+
+
+def clusters_table(measured: Mapping[str, Mapping[str, float]], labels: np.ndarray) -> pd.DataFrame:
+    """`knn_accuracy`, of means, and `clusters` for each model, and what codes that tell nothing would have."""
+    chance = most_frequent(labels)
+    nothing = {"knn_accuracy": chance, "draws_knn_accuracy": chance, "class_information": 0, "silhouette": 0}
+    rows = {model: {name: _pair(values, name) for name in nothing} for model, values in measured.items()}
+    rows["codes that tell nothing"] = {name: f"{value:.3f}" for name, value in nothing.items()}
+    return pd.DataFrame(rows).T
+
+
+def clusters_verdict(conditional: Mapping[str, float], unconditional: Mapping[str, float], labels: np.ndarray) -> str:
+    """Whether the classes still cluster, in a sentence that is computed."""
+    chance, name = most_frequent(labels), "draws_knn_accuracy"
+    above, error, without = conditional[name] - chance, conditional[f"{name}_se"], unconditional[name] - chance
+    told = (
+        f"Nearest neighbours name the class of {conditional[name]:.1%} ± {error:.1%} of the test images, "
+        f"of {unconditional[name]:.1%} without labels; always naming the most frequent class, {chance:.1%}."
+    )
+    if above < 3 * error:
+        return f"{told} **By this check the codes tell nothing of the class.**"
+    share = f", and {above / without:.0%} of what the codes without labels are above it" if without > 0 else ""
+    return f"{told} **The codes still tell something of the class**: {above / error:.0f} standard errors{share}."
+
+
+def asked(judge: keras.Model, images: np.ndarray) -> np.ndarray:
+    """Whether the judge takes each image for the class that was asked for; images: (styles, classes, 28, 28)."""
+    return _taken(judge, images) == np.arange(CLASSES)  # (styles, classes)
+
+
+def asked_table(judge: keras.Model, images: np.ndarray, dataset: Dataset) -> pd.DataFrame:
+    """For each class the share of images that the judge takes for it, what else it takes them for, and of real ones.
+
+    images: (styles, classes, 28, 28), column c asked to be of class c
+    """
+    taken, real = _taken(judge, images), _taken(judge, dataset.test_images)  # (styles, classes), (N,)
+    rows = {}
+    for label, name in enumerate(dataset.class_names):
+        others = np.bincount(taken[:, label], minlength=CLASSES) * (np.arange(CLASSES) != label)
+        rows[name] = {
+            "asked for, taken for it": _share(taken[:, label] == label),
+            "else mostly for": dataset.class_names[others.argmax()] if others.any() else "-",
+            "real, taken for it": _share(real[dataset.test_labels == label] == label),
+        }
+    rows["all"] = {
+        "asked for, taken for it": _share(taken == np.arange(CLASSES)),
+        "else mostly for": "",
+        "real, taken for it": _share(real == dataset.test_labels),
+    }
+    return pd.DataFrame(rows).T.rename_axis("class")
+
+
+def errors_inside(filled: Mapping[str, np.ndarray], dataset: Dataset, visible: np.ndarray) -> dict[str, np.ndarray]:
+    """Mean squared error of the pixels that were not visible, for each way to fill them: (images,) each."""
+    return {
+        name: np.square(guess - dataset.test_images[: len(guess)])[:, ~visible].mean(axis=1)
+        for name, guess in filled.items()
+    }
+
+
+def inpainting_table(
+    judge: keras.Model, filled: Mapping[str, np.ndarray], dataset: Dataset, visible: np.ndarray
+) -> pd.DataFrame:
+    """The error inside the square and the share of filled images that the judge takes for their class."""
+    errors = {name: _cell(error, 4) for name, error in errors_inside(filled, dataset, visible).items()}
+    shown = {**filled, "nothing cut out": dataset.test_images[: len(filled["black"])]}
+    classes = {
+        name: _share(_taken(judge, images) == dataset.test_labels[: len(images)]) for name, images in shown.items()
+    }
+    columns = {"squared error per pixel cut out": errors, "taken for its class": classes}
+    return pd.DataFrame(columns, index=list(shown)).fillna("")
+
+
+def paths_table(judge: keras.Model, paths: Mapping[str, np.ndarray]) -> pd.DataFrame:
+    """How even the steps of each kind of path are, and how sure the judge is of the images at its ends and half-way.
+
+    A step is the root mean square change of the pixels; 1 is perfectly even. Half-way is compared with fading one end
+    into the other, pixel by pixel, whose steps are even too.
+    """
+    rows = {}
+    for name, images in paths.items():  # (number, steps, 28, 28)
+        half_way = images.shape[1] // 2
+        faded = (images[:, 0] + images[:, -1]) / 2
+        rows[name] = {
+            "largest step / mean step": _cell(np.divide(*largest_and_mean_step(images))),
+            "judge's confidence: ends": _cell(_confidence(judge, images[:, [0, -1]])),
+            "half-way": _cell(_confidence(judge, images[:, half_way])),
+            "half-way of a fade": _cell(_confidence(judge, faded)),
+        }
+    return pd.DataFrame(rows).T
+
+
+def largest_and_mean_step(paths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Of the root mean square changes from image to image along each path.
+
+    paths: (number, steps, 28, 28)
+    returns: (number,) each; a mean of 0, of a decoder that does not listen, becomes 1e-9
+    """
+    steps = np.sqrt(np.square(np.diff(paths, axis=1)).mean(axis=(2, 3)))  # (number, steps - 1)
+    return steps.max(axis=1), np.maximum(steps.mean(axis=1), 1e-9)
+
+
+def measured_images(
+    judge: keras.Model,
+    drawn: np.ndarray,
+    errors: Mapping[str, np.ndarray],
+    paths: Mapping[str, np.ndarray],
+) -> dict[str, float]:
+    """What measures.json says of the images: `asked_accuracy`, `inpainting_<way>`, `largest_step_<path>`."""
+    unevenness = {name: np.divide(*largest_and_mean_step(images)) for name, images in paths.items()}
+    return with_error(
+        asked_accuracy=asked(judge, drawn).ravel(),
+        **{f"inpainting_{_identifier(name)}": error for name, error in errors.items()},
+        **{f"largest_step_{_identifier(name)}": values for name, values in unevenness.items()},
+    )
+
+
+def seed_rows(
+    vae: ConditionalVAE, measured: Mapping[str, float], labels: np.ndarray
+) -> list[tuple[str, str, str, str, str]]:
+    """What seed 003 says of its conditional VAE, without numbers, and what was measured of this one."""
+
+    def pair(name, form=".2f"):
+        return f"{measured[name]:{form}} ± {measured[f'{name}_se']:{form}}"
+
+    z, label = (part.shape[1] for part in vae.decoder.inputs)
+    saved = measured["unconditional_rate"] - measured["rate"]
+    rows = [
+        ("codes of the decoder", "20-dimensional", f"{z} + {label} = {z + label}", "the code and the one-hot label"),
+        (
+            "labels into a convolutional encoder",
+            "can't be concatenated to the images",
+            f"{len(vae.encoder.inputs)} input(s) here",
+            "they can, as channels: labels_into both does it",
+        ),
+        (
+            "the encoder doesn't have to learn what digit it is",
+            "only the writing style",
+            f"rate {measured['rate']:.2f}, without labels {measured['unconditional_rate']:.2f} nats/image: "
+            f"{saved:.2f} less, where the label says {class_entropy(labels):.2f}",
+            "the seed trains no model without labels to compare with",
+        ),
+        (
+            "kernel PCA of the codes",
+            "no clustering, homogenous",
+            f"nearest neighbours name the class of {pair('draws_knn_accuracy', '.1%')}, without labels "
+            f"{measured['unconditional_draws_knn_accuracy']:.1%}, knowing nothing {most_frequent(labels):.1%}; class "
+            f"information {pair('class_information')} nats",
+            "the seed looks at two or three components; a class can be told by the others",
+        ),
+        (
+            "images of the class that is asked for",
+            "the label controls the digit",
+            f"{pair('asked_accuracy', '.1%')} are taken for it by the judge",
+            "the seed shows a picture; this is a count",
+        ),
+        (
+            "a square cut out of images",
+            "a corrective role, the best guess",
+            f"squared error per pixel: the seed's way {pair('inpainting_label_decoded_code', '.4f')}, the best guess "
+            f"from visible pixels {pair('inpainting_label_best_guess', '.4f')}, with a wrong label "
+            f"{pair('inpainting_wrong_label_best_guess', '.4f')}",
+            "the seed encodes the hole as if the image were black there",
+        ),
+        (
+            "interpolations between styles, digits, both",
+            "smooth",
+            "largest step / mean step: "
+            + ", ".join(pair(f"largest_step_{name}") for name in ("between_styles", "between_classes", "both")),
+            "1 would be perfectly even; a fade of pixels is, and shows two images at once",
+        ),
+    ]
+    return [("003", *row) for row in rows]
+
+
+def unlike_the_seed(dataset: str, kl_weight: float, latent_dim: int, labels_into: str) -> str:
+    """In which settings the run is not the seed's, as a sentence."""
+    seed = {"dataset": "mnist", "kl_weight": 1, "latent_dim": 10, "labels_into": "decoder"}
+    ours = {"dataset": dataset, "kl_weight": kl_weight, "latent_dim": latent_dim, "labels_into": labels_into}
+    different = [f"{name} {ours[name]} instead of {value}" for name, value in seed.items() if ours[name] != value]
+    return (
+        f"This run differs from the seed: {', '.join(different) or 'in no setting that the seed names'}. "
+        "The seed says neither how many epochs it trains, nor its batch size, nor its layers."
+    )
+
+
+def _identifier(name: str) -> str:
+    return name.replace(",", "").replace(" ", "_")
+
+
+def _taken(judge: keras.Model, images: np.ndarray) -> np.ndarray:
+    """The class that the judge takes each image for; (..., 28, 28) or (N, 28, 28, 1) to (...) or (N,)."""
+    shape = images.shape[:-3] if images.shape[-3:] == IMAGE_SHAPE else images.shape[:-2]
+    return judgement(judge, images.reshape(-1, *IMAGE_SHAPE)).argmax(axis=1).reshape(shape)
+
+
+def _confidence(judge: keras.Model, images: np.ndarray) -> np.ndarray:
+    return judgement(judge, images.reshape(-1, *IMAGE_SHAPE)).max(axis=1)  # (images,)
+
+
+def _cell(values: np.ndarray, decimals: int = 2) -> str:
+    return _pair(with_error(values=np.ravel(values)), "values", decimals)
+
+
+def _pair(measured: Mapping[str, float], name: str, decimals: int = 3) -> str:
+    return f"{measured[name]:.{decimals}f} ± {measured[f'{name}_se']:.{decimals}f}"
+
+
+def _share(right: np.ndarray) -> str:
+    measured = with_error(share=np.ravel(right))
+    return f"{measured['share']:.1%} ± {measured['share_se']:.1%}"
