@@ -34,9 +34,7 @@ point_z1: float = 4.0  # second coordinate of the latent point to decode, -100 t
 seed: int = 0  # decides the initial weights, the batches and the noise; not affected by the weights on the KL term
 threads: int = 1  # CPU threads; a sweep fills the cores with runs of one thread each
 data_dir: str = ""  # folder with mnist/ or fashion_mnist/ in it; empty: VAE_DATA_DIR, the cache, a download
-run_dir: str = (
-    ""  # folder to write; empty: results/single_runs/conv_vae_fashion/<dataset>/kl_<kl_weight>_seed<seed>_...
-)
+run_dir: str = ""  # folder to write; empty: a new one in results/single_runs/conv_vae_fashion/<dataset>/
 
 # %% [markdown]
 # ## The data
@@ -125,7 +123,7 @@ lesson_figures.curves(with_bound, terms, f"{data.name}, validation images, seed 
 #
 # All on the seed's scale, (distortion + 0.392 rate) / 784, also where another weight was trained. A training loss is
 # the mean over an epoch in which the model gets better, so it can be above the validation loss, which is taken after
-# it. One thing differs in every run; the line above the table says what else does.
+# it. The first line says what differs: the split of the images and all random numbers in every run.
 
 # %%
 losses = conv_fashion.seed_losses(histories)
@@ -176,26 +174,21 @@ lesson_figures.image_grid(rows, "Test images and their reconstructions", ["image
 # %% [markdown]
 # ## Where the codes are
 #
-# Each point is the mean of q(z|x) for one test image. The seed draws them without the prior, and says that the latent
-# space ranges from about -5 to 5. How much of that square do the codes fill, and where are most of them, seen from the
-# rings?
-
-# %%
-mean, log_var = codes[first]
-scatter = figures.latent_scatter(mean, data.test_labels, data.class_names, f"{data.name}: test codes at {first}")
-runs.save_figure(run / "latent_scatter.png", scatter)
-
-# %% [markdown]
-# On the same axes for every weight. Which one has its codes nearer to the prior, and are the classes still apart?
+# Each point is the mean of q(z|x) for one test image, on the same axes for every weight. The seed draws its codes
+# without the prior, in colours that run from one class to the next, and says that the latent space ranges from about -5
+# to 5. How much of that square do the codes fill? At which weight are they nearer to the prior's rings, and are the
+# classes still apart there?
 
 # %%
 square = canvas.covering_square(means.values())
-lesson_figures.panels_of_codes(means, data.test_labels, data.class_names, square, f"{data.name}: test codes")
+title = f"{data.name}: codes of {len(data.test_images):,} test images"
+figure = lesson_figures.panels_of_codes(means, data.test_labels, data.class_names, square, title)
+runs.save_figure(run / "latent_scatters.png", figure)
 
 # %% [markdown]
 # ## One decoded point
 #
-# The seed picks the point (-4, 4) "within the range" and decodes it. Is it a point that a sample could be? In two
+# The seed picks the point (-4, 4) from its range and decodes it. Is it a point that a sample could be? In two
 # dimensions a share of $e^{-r^2/2}$ of the prior's samples is farther from the origin than $r$.
 
 # %%
@@ -225,49 +218,50 @@ lesson_figures.image_grid(conv_fashion.decoded(vaes, path), "z[0] above z[1]", l
 #
 # The seed's figure of 20 x 20 points on [-5, 5], and the same number at the prior's quantiles, where every cell stands
 # for the same share of samples. How much of the seed's picture is far from anything that was encoded? Which of the two
-# shows what the model generates? (Again in grey: a colour map turns the brightness of a sleeve into a colour that the
-# data does not have.)
+# shows what the model generates? (The seed calls `predict` 400 times, where one batch does, and shows false colours:
+# steps in brightness that the pictures do not have.)
 
 # %%
 grids = conv_fashion.window_grids(vaes, means)
 figure = lesson_figures.manifold_windows(grids, len(conv_fashion.WINDOWS), f"{data.name}: decoded grids")
-runs.save_figure(run / "decoder_manifold_windows.png", figure, colors=24)
+runs.save_figure(run / "decoder_manifold_windows.png", figure, colors=16)
 
 # %% [markdown]
-# The shares of codes and of prior samples in these windows and in that of the next figure, and of the grid's cells
-# beyond three standard deviations, where $e^{-9/2} = 1.1\,\%$ of the prior is. Which window holds nearly all of
-# the prior *and* little else?
+# The shares of codes and of prior samples in these windows and in [-3, 3], and of the grid's cells beyond three
+# standard deviations, where $e^{-9/2} = 1.1\,\%$ of the prior is. Which window holds nearly all of the prior *and*
+# little else?
 
 # %%
 conv_fashion.window_table(means).round(4)
 
 # %% [markdown]
-# And on [-3, 3], which is the window that all notebooks of this suite share.
-
-# %%
-axes = windows.uniform_axes()
-manifold, share = latent.decode_grid(vae, axes), measured[first]["share_in_window"]
-title = f"{data.name}: decoded grid on [-3, 3] at {first}"
-runs.save_figure(run / "decoder_manifold.png", figures.decoder_manifold(manifold, axes, title, share), colors=24)
-
-# %% [markdown]
 # ## What the seed prints and says, and what came out here
 
 # %%
-table = seeds.seed_table(conv_fashion.seed_rows(vae, history, mean, log_var, point, settings, data))
+table = seeds.seed_table(conv_fashion.seed_rows(vae, history, *codes[first], point, settings, data))
 table.to_csv(run / "seed_numbers.csv", index=False)
 Markdown(table.to_markdown(index=False, disable_numparse=True))
 
 # %% [markdown]
 # ## The run folder
 #
-# Parameters, losses, measures, figures, codes and weights of the run's own model are now in the run folder;
-# `record.json`, written last, has their hashes.
+# Parameters, losses, measures, figures, codes and weights of the run's own model go into the run folder, with them its
+# scatter plot and its decoded grid on [-3, 3], the window of this suite's sweeps. `record.json`, written last, has the
+# hashes.
 
 # %%
-runs.write_json(run / "measures.json", measured[first])
+mean, log_var = codes[first]
+scatter = figures.latent_scatter(mean, data.test_labels, data.class_names, f"{data.name}: test codes at {first}")
+runs.save_figure(run / "latent_scatter.png", scatter)
+axes, share = windows.uniform_axes(), measured[first]["share_in_window"]
+manifold = latent.decode_grid(vae, axes)
+
+# %%
+title = f"{data.name}: decoded grid on [-3, 3] at {first}"
+runs.save_figure(run / "decoder_manifold.png", figures.decoder_manifold(manifold, axes, title, share), colors=16)
 kept = {"mean": mean, "log_var": log_var, "labels": data.test_labels, "axes": axes}
 runs.save_latent(run, {"manifold": manifold}, kept)
+runs.write_json(run / "measures.json", measured[first])
 vae.save_weights(run / "model.weights.h5")
 runs.finish_run(run, seconds)
 print("written:", os.path.relpath(run))

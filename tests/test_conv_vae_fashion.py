@@ -11,7 +11,7 @@ import pytest
 
 from tests.test_notebooks import assert_publishable, streams
 from vae_core import conv_fashion, runs, seeds
-from vae_core.architectures import four_conv_decoder, four_conv_encoder
+from vae_core.architectures import four_conv_decoder, four_conv_encoder, four_conv_vae
 from vae_core.errors import InputError
 from vae_core.losses import bernoulli_nll, kl_divergence
 from vae_core.notebooks import execute_notebook
@@ -20,7 +20,7 @@ from vae_core.published_losses import PUBLISHED
 NOTEBOOK = runs.PROJECT / "notebooks" / "conv_vae_fashion.ipynb"
 FILES = {
     *("config.json", "history.csv", "measures.json", "record.json", "latent.npz", "model.weights.h5"),
-    *("latent_scatter.png", "decoder_manifold.png", "decoder_manifold_windows.png"),
+    *("latent_scatter.png", "latent_scatters.png", "decoder_manifold.png", "decoder_manifold_windows.png"),
     *("seed_losses.png", "seed_numbers.csv"),
 }
 PARAMETERS = {"dataset": "digits", "epochs": 2, "batch_size": 100, "point_z0": -3.0, "threads": 1}
@@ -70,7 +70,7 @@ def test_the_run_is_the_model_with_the_run_s_weight(executed):
 
 
 def test_figures_and_tables_of_both_weights_are_shown(executed):
-    assert len(outputs_of(executed / "out.ipynb", "image/png")) == 11
+    assert len(outputs_of(executed / "out.ipynb", "image/png")) == 9
     tables = outputs_of(executed / "out.ipynb", "text/html")
     comparison = next(table for table in tables if "difference" in table)
     assert "kl_weight 0.392" in comparison
@@ -164,6 +164,13 @@ def test_settings_that_are_not_the_seed_s_are_named(digits):
     assert conv_fashion.what_differs(other, digits).startswith("kl_weight 1.0, not 0.392; trained on")
 
 
+def test_the_comparison_ends_with_the_last_weight_minus_the_first():
+    measured = {f"kl_weight {c}": dict.fromkeys(conv_fashion.COMPARED, float(c)) for c in (1, 4)}
+    assert (conv_fashion.comparison(measured)["difference"] == 3).all()
+    alone = conv_fashion.comparison({"kl_weight 4": measured["kl_weight 4"]})
+    assert (alone["difference"] == 0).all()
+
+
 def test_a_point_is_measured_against_the_prior_and_the_codes():
     # to the next code: 3.04, 1, 1, 7, 3, 3
     mean = np.array([[3.0, 0.0], [0.0, 0.5], [0.0, -0.5], [10.0, 0.0], [0.0, -20.0], [0.0, -23.0]])
@@ -174,6 +181,22 @@ def test_a_point_is_measured_against_the_prior_and_the_codes():
     assert column["test codes farther out"] == "0.5"
     assert column["distance to the nearest test code"] == "4"
     assert column["from one test code to the next, median"] == "3"
+
+
+def test_pictures_stand_beside_the_right_ones(digits, rng):
+    vaes = {name: four_conv_vae(1.0, seed) for name, seed in (("one", 0), ("other", 1))}
+    codes = {name: rng.standard_normal((20, 2)).astype("float32") for name in vaes}
+    images, point = digits.test_images[:20], (0.5, -0.5)
+    rows = conv_fashion.beside_nearest(vaes, codes, point, images)
+    repeated = conv_fashion.reconstructed(vaes, codes, images)
+    assert (rows.shape, repeated.shape) == ((2, 3, 28, 28), (3, 20, 28, 28))
+    np.testing.assert_array_equal(repeated[0], images[..., 0])
+    np.testing.assert_allclose(conv_fashion.decoded(vaes, np.array([point]))[:, 0], rows[:, 0], atol=1e-6)
+    for row, pictures, mean in zip(rows, repeated[1:], codes.values(), strict=True):
+        nearest = min(range(20), key=lambda i: (mean[i][0] - 0.5) ** 2 + (mean[i][1] + 0.5) ** 2)
+        np.testing.assert_allclose(row[1], pictures[nearest], atol=1e-6)
+        np.testing.assert_array_equal(row[2], images[nearest, ..., 0])
+    assert not np.allclose(rows[0, 0], rows[1, 0])
 
 
 def test_the_path_goes_from_the_origin_through_the_seed_s_start_to_the_point():

@@ -202,7 +202,7 @@ def manifold_windows(grids: Mapping[str, tuple[np.ndarray, np.ndarray]], columns
     grids: for each title the images, (n, n, 28, 28), row 0 at the largest z[1], and the coordinates, (2, n)
     """
     rows = -(-len(grids) // columns)
-    figure, panels = new_figure(5.8 * columns, 6.1 * rows + 0.5, rows, columns)
+    figure, panels = new_figure(4.6 * columns, 5 * rows + 0.4, rows, columns)
     for axes, (name, (images, coordinates)) in zip(np.asarray(panels).flat, grids.items(), strict=True):
         show_grid(axes, images, coordinates, interpolation="antialiased")
         axes.set_title(name)
