@@ -196,9 +196,10 @@ elbo.noise_table(model, x, seed).round(3)
 # $\hat x = \mathrm{sigmoid}(\text{logits})$:
 #
 # $$\begin{aligned}
-# \text{Bernoulli:} \quad -\log p(x|z) &= -\sum_{\text{pixels}} x \log \hat x + (1 - x) \log(1 - \hat x), \\
-# \text{Gaussian:} \quad -\log p(x|z) &= \sum_{\text{pixels}} \frac{(x - \hat x)^2}{2\sigma^2}
-#   + \tfrac12\log(2\pi\sigma^2).
+# \text{Bernoulli:} \quad -\log p(x|z) &= -\sum_{\text{pixels}}
+#   \left[x \log \hat x + (1 - x) \log(1 - \hat x)\right], \\
+# \text{Gaussian:} \quad -\log p(x|z) &= \sum_{\text{pixels}}
+#   \left[\frac{(x - \hat x)^2}{2\sigma^2} + \tfrac12\log(2\pi\sigma^2)\right].
 # \end{aligned}$$
 #
 # Ten images under the mean training image as $\hat x$, by the suite's losses and by scipy.stats. Do they agree? How can
@@ -228,9 +229,9 @@ gaussian_pixels.mass_table().round(3)
 # ```
 #
 # Three things are wrong: 1/2 stands there twice, $\log\sigma$ once instead of once per pixel, and the sign is that of a
-# loss. Below they are mended one by one, for one image under the mean training image. The last row is the $\sigma$ at
-# which each formula is least, found by search: which of them would a model learn? The right one is the root of the mean
-# squared error; by how much is the first one too large?
+# loss: a perfect copy gets the smaller number. The columns mend the first two one by one, for one image under the mean
+# training image. The last row is the $\sigma$ at which each formula is least, found by search: a model that learns
+# $\sigma$ would go there. The right one is the root of the mean squared error; by how much is the first one too large?
 
 # %%
 squared_error = float(np.square(images[0] - mean_image).sum())
@@ -261,10 +262,10 @@ batches.round(2)
 # pixel's noise has a standard deviation of 1, as wide as from black to white. Seed 003 takes the sum of squared errors
 # plus the KL, without the 1/2: that is weight 0.5, the default here, and still a noise of 0.71.
 #
-# Four models from the same initial weights, with the same batches and the same noise:
+# The models, all from the same initial weights, with the same batches and the same noise:
 #
 # 1. the run: variance 1 at the run's kl_weight;
-# 2. its twin: that kl_weight as the variance, at weight 1;
+# 2. its twin: that kl_weight as the variance, at weight 1. Weight 0 has none, weight 1 is its own;
 # 3. the variance learned: $\log\sigma^2$ is one more weight for Adam, at weight 1. It starts at the variance of the
 #    training images around their mean, which is the best for a code that says nothing;
 # 4. the variance solved for: in each batch the $\sigma^2$ that is best for it, again at weight 1. That is where the
@@ -313,9 +314,9 @@ runs.save_figure(run / "variances.png", figure)
 
 # %% [markdown]
 # The same on the test images. `kl_weight at variance 1` is the exchange rate, kl_weight times variance: all in which
-# the four objectives differ, but for factors and constants. The negative ELBO is given at the model's own variance, at
+# the objectives differ, but for factors and constants. The negative ELBO is given at the model's own variance, at
 # 1, and at the model's mean squared error on the training images. Which of these columns compares the models? Where the
-# variances are fixed and differ, most of the difference is $\frac{D}{2}\log\sigma^2$, which no image has a part in.
+# variances differ, so does $\frac{D}{2}\log\sigma^2$, in which no image has a part.
 
 # %%
 table = gaussian_pixels.models_table(models, data.test_images)
@@ -352,10 +353,10 @@ runs.save_figure(run / "reconstructions.png", lesson_figures.image_grid(rows, ti
 # The latent space is a plane, so $\log p(x) = \log\int p(x|z)\,p(z)\,dz$ can be added up on a grid. What the ELBO lacks
 # is $\mathrm{KL}(q(z|x)\,\|\,p(z|x))$: is it 0 after training, as seed 001 says?
 #
-# The run is read twice: at its own variance of 1, and as its twin, at the variance for which its objective is the ELBO.
-# A weight below 1 trains a $q(z|x)$ that is too narrow for the posterior of variance 1, a weight above 1 one that is
-# too wide; for its twin's posterior it is made. The column `coarser grid` is what half as many points each way
-# would add to $-\log p(x)$.
+# The run is read at its own variance of 1 and, if it has a twin, at the twin's, for which its objective is the ELBO.
+# A weight below 1 asks for a $q(z|x)$ narrower than the posterior of variance 1, a weight above 1 for a wider one; it
+# is made for the twin's posterior. The column `coarser grid` is what half as many points each way would add to
+# $-\log p(x)$.
 
 # %%
 first_learned = models[learned]
@@ -386,7 +387,7 @@ gaussian_pixels.forms_table(read, data.test_images[:200], seed).round(3)
 # ## 9. The run in numbers
 #
 # The measures of the sweep, for Gaussian pixels of variance 1. There is no entropy floor here: a perfect copy has the
-# distortion $\frac{D}{2}\log 2\pi = 720.46$ at 784 pixels, for whatever image. A code that says nothing has at best the
+# distortion $\frac{D}{2}\log 2\pi = 720.45$ at 784 pixels, for whatever image. A code that says nothing has at best the
 # `zero_information_distortion`, of the mean training image.
 
 # %%

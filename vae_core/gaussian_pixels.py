@@ -551,7 +551,7 @@ def seed_rows(
             "001",
             "Gaussian likelihood: log sigma",
             "one for all pixels",
-            f"best sigma {best['seed 001']:.3f} instead of {best['log sigma of each pixel']:.3f}",
+            f"best sigma {best['one 1/2 out']:.3f} instead of {best['log sigma of each pixel']:.3f}",
             f"each of {PIXELS} pixels has its own; then the best variance is the mean squared error",
         ),
         (
