@@ -95,8 +95,8 @@ def clusters_verdict(conditional: Mapping[str, float], unconditional: Mapping[st
     )
     if above < 3 * error:
         return f"{told} **By this check the codes tell nothing of the class.**"
-    share = f", and {above / without:.0%} of what the codes without labels are above it" if without > 0 else ""
-    return f"{told} **The codes still tell something of the class**: {above / error:.0f} standard errors{share}."
+    share = f", {above / without:.0%} of the lead that codes without labels have" if without > 0 else ""
+    return f"{told} **The codes still tell something of the class**: a lead of {above:.1%} over knowing nothing{share}."
 
 
 def asked(judge: keras.Model, images: np.ndarray) -> np.ndarray:
