@@ -206,8 +206,8 @@ def seed_rows(
         (
             "labels into a convolutional encoder",
             "can't be concatenated to the images",
-            f"{len(vae.encoder.inputs)} input(s) here",
-            "they can, as channels: labels_into both does it",
+            f"the encoder takes {' and '.join(part.name for part in vae.encoder.inputs)}",
+            "they can, as ten more channels, each one number all over: labels_into both",
         ),
         (
             "the encoder doesn't have to learn what digit it is",
