@@ -247,7 +247,6 @@ def train(
 
     optimizer: a name, or a configuration, as keras.optimizers.get takes it
     """
-    tf.get_logger().addFilter(_not_about_retracing)
     vaes, histories, rows = [], [], []
     for seed in range(seeds):
         keras.utils.set_random_seed(seed)
@@ -376,11 +375,6 @@ def saturation_table(trained: Mapping[str, Trained], dataset: Dataset) -> pd.Dat
             "of these wrong, per 1000 images": 1000 * wrong.sum() / len(images),
         }
     return pd.DataFrame.from_dict(rows, orient="index")
-
-
-def _not_about_retracing(record) -> bool:
-    # TensorFlow warns of functions that are compiled again and again; here every model needs one of its own.
-    return "tf.function retracing" not in record.getMessage()
 
 
 def _spread(values: pd.Series, sign: str = "") -> str:

@@ -54,6 +54,7 @@ def train(
 
     Raises InputError in the first epoch whose losses are not finite.
     """
+    tf.get_logger().addFilter(_not_about_retracing)
     vae.optimizer.build(vae.trainable_variables)
     train_inputs = vae.inputs(dataset.train_images, dataset.train_labels)
     validation_inputs = vae.inputs(dataset.validation_images, dataset.validation_labels)
@@ -120,6 +121,11 @@ def _means(vae: VAE, epoch, order: np.ndarray) -> dict[str, float]:
     vae.reset_metrics()
     epoch(order)
     return {name: float(value) for name, value in vae.get_metrics_result().items()}
+
+
+def _not_about_retracing(record) -> bool:
+    # TensorFlow warns of functions that are compiled again and again; here every model needs one of its own.
+    return "tf.function retracing" not in record.getMessage()
 
 
 def _named(row: dict[str, float]) -> str:

@@ -1,0 +1,430 @@
+"""A VAE with summed squared errors beside the plain autoencoder of the same shape; three ways to say its variance."""
+
+from collections.abc import Mapping
+
+import vae_core.backend  # noqa: F401
+
+import keras
+import numpy as np
+import pandas as pd
+from keras import ops
+from scipy.stats import t
+
+from vae_core import generation, latent, measures, training
+from vae_core.architectures import noiseless_encoder, sigma_encoder, softplus_sigma_encoder, squared_error_vae
+from vae_core.coding_space import WITHIN_2, between, largest_step
+from vae_core.data import Dataset
+from vae_core.errors import InputError
+from vae_core.estimates import with_error
+from vae_core.losses import kl_divergence, squared_error
+from vae_core.models import VAE, mlp_decoder, mlp_encoder
+from vae_core.scale import kl_weight_of
+from vae_core.seeds import PIXELS, seed_table
+from vae_core.tables import mean_and_spread
+
+PARAMETERISATIONS = {
+    "log-variance": mlp_encoder,
+    "sigma": sigma_encoder,
+    "softplus-sigma": softplus_sigma_encoder,
+}
+FIRST_EPOCHS = 6  # of which seed 003 shows what is generated
+NEAR = 1.0  # nats: how near to the end a training has to be to count as converged
+
+
+class Autoencoder(VAE):
+    """No noise and no KL term: the distortion of the decoded mean is all that is minimised and reported.
+
+    There is no rate to report. A code without noise has an infinite KL divergence from the prior, and none enters here.
+    """
+
+    @property
+    def metrics(self):
+        """What `fit` and `evaluate` report and reset: no rate."""
+        return [self.objective_tracker, self.distortion_tracker]
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        """Mean over the batch of the distortion; x are the images, y_pred what `call` returned."""
+        _, _, logits = y_pred
+        distortion = self.pixel_nll(x, logits)  # (batch,)
+        self.objective_tracker.update_state(distortion)
+        self.distortion_tracker.update_state(distortion)
+        return ops.mean(distortion)
+
+
+def plain_autoencoder(
+    seed: int, learning_rate: float = 1e-3, hidden_units: int = 512, latent_dim: int = 30
+) -> Autoencoder:
+    """The autoencoder of the shape of `architectures.squared_error_vae`, with the same initial weights for a seed."""
+    keras.utils.set_random_seed(seed)
+    encoder, decoder = noiseless_encoder(hidden_units, latent_dim), mlp_decoder(hidden_units, latent_dim)
+    autoencoder = Autoencoder(encoder, decoder, kl_weight=0.0, seed=seed, pixel_nll=squared_error)
+    autoencoder.compile(optimizer=keras.optimizers.Adam(learning_rate), jit_compile=True)
+    return autoencoder
+
+
+def check_latent_dim(latent_dim: int) -> None:
+    """Raise InputError for a latent size that the figures cannot show."""
+    if latent_dim < 3:
+        raise InputError(
+            f"latent_dim must be at least 3, for principal components in three dimensions, not {latent_dim}"
+        )
+
+
+class Progress:
+    """Images at the same latent points before training and after each of its first epochs."""
+
+    def __init__(self, vae: VAE, z: np.ndarray):
+        self.vae, self.z = vae, z
+        self.images: list[np.ndarray] = []  # each (N, 28, 28, 1)
+
+    def take(self, epoch: int) -> None:
+        """Decode the points, if this epoch is one of the first."""
+        if epoch <= FIRST_EPOCHS:
+            self.images.append(latent.decode(self.vae, self.z))
+
+
+def evaluate(
+    vae: VAE, dataset: Dataset, mean: np.ndarray, log_var: np.ndarray, samples: int = 8, draws: int = 32
+) -> dict[str, float]:
+    """What the VAE is measured by, on the test images, in nats per image, but for the constant of `squared_error`.
+
+    mean, log_var: (N, latent_dim), of q(z|x) of the test images
+    returns: means over the images with their standard errors, the distortion of a code that says nothing, and the
+    numbers of images, of draws and of proposals per image
+    """
+    images = dataset.test_images
+    nll = measures.nll_by_own_codes(vae, images, mean, log_var, draws)
+    nothing = np.sum((images - dataset.train_images.mean(axis=0)) ** 2, axis=(1, 2, 3))  # (N,): all the mean image
+    return {
+        **with_error(**measures.terms(vae, images, mean, log_var, samples), nll=nll),
+        "zero_information_distortion": float(nothing.mean()),
+        "images": len(images),
+        "samples": samples,
+        "proposals": 2 * draws,
+    }
+
+
+def reconstruction_errors(images: np.ndarray, decoded: Mapping[str, np.ndarray]) -> pd.DataFrame:
+    """Squared error of each set of decoded images, summed over pixels, and how much larger it is than the first set's.
+
+    images: (N, 28, 28, 1); decoded: for each name the same shape
+    returns: one row per name: squared error and its standard error, error per pixel, difference and its standard error
+    """
+    errors = {name: np.sum((one - images) ** 2, axis=(1, 2, 3), dtype=float) for name, one in decoded.items()}  # (N,)
+    first = next(iter(errors.values()))
+    rows = {
+        name: with_error(squared_error=error, more_than_first=error - first)
+        | {"per_pixel": error.mean() / images[0].size}
+        for name, error in errors.items()
+    }
+    columns = ["squared_error", "squared_error_se", "per_pixel", "more_than_first", "more_than_first_se"]
+    return pd.DataFrame.from_dict(rows, orient="index")[columns]
+
+
+def gaussian_samples(codes: np.ndarray, samples: int, seed: int) -> np.ndarray:
+    """Samples of the Gaussian with the mean and the covariance of the codes, (N, latent_dim): (samples, latent_dim)."""
+    mean, covariance = codes.mean(axis=0, dtype=float), np.cov(codes, rowvar=False, dtype=float)
+    return np.random.default_rng(seed).multivariate_normal(mean, covariance, samples, method="eigh").astype("float32")
+
+
+def on_the_way(vae: VAE, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Images decoded on the straight lines between codes, (pairs, latent_dim) each: (pairs, steps, 28, 28, 1)."""
+    z = between(first, second)  # (pairs, steps, latent_dim)
+    images = latent.decode(vae, z.reshape(-1, z.shape[-1]))  # (pairs * steps, 28, 28, 1)
+    return images.reshape(*z.shape[:2], *images.shape[1:])
+
+
+def confidences(judge: keras.Model, images: np.ndarray) -> np.ndarray:
+    """How sure the judge is of each image of sequences, (pairs, steps, 28, 28, 1): (pairs, steps)."""
+    probabilities = generation.judgement(judge, images.reshape(-1, *images.shape[2:]))  # (pairs * steps, classes)
+    return probabilities.max(axis=1).reshape(images.shape[:2])
+
+
+def midway(judged: Mapping[str, np.ndarray], images: Mapping[str, np.ndarray]) -> pd.DataFrame:
+    """Per kind of interpolation, with standard errors over the pairs: the judge's confidence half-way, `largest_step`.
+
+    judged: (pairs, steps) for each name; images: (pairs, steps, 28, 28, 1) for each name
+    """
+    rows = {
+        name: with_error(confidence_midway=sure[:, sure.shape[1] // 2], largest_step=largest_step(images[name]))
+        for name, sure in judged.items()
+    }
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def quality_table(quality: Mapping[str, float], names: Mapping[str, str]) -> pd.DataFrame:
+    """The scores of `generation.quality`, one row per set of images; names: what the table calls each set."""
+    scores = ["confidence", "confidence_se", "class_entropy", "classes", "sharpness", "sharpness_se"]
+    rows = {shown: [quality[f"{name}_{score}"] for score in scores] for name, shown in names.items()}
+    return pd.DataFrame.from_dict(rows, orient="index", columns=scores)
+
+
+def progress_table(progress: Progress, judge: keras.Model, history: pd.DataFrame) -> pd.DataFrame:
+    """One row per epoch shown: the validation objective, and what the judge says of the images generated."""
+    rows = []
+    for epoch, images in enumerate(progress.images):
+        scores = generation.quality("prior", generation.judgement(judge, images), images)
+        rows.append(
+            {"epoch": epoch} | {name: scores[f"prior_{name}"] for name in ("confidence", "confidence_se", "classes")}
+        )
+    return pd.DataFrame(rows).merge(history[["epoch", "val_objective"]], how="left").set_index("epoch")
+
+
+def train_parameterisations(
+    dataset: Dataset,
+    first: pd.DataFrame,
+    kl_weight: float,
+    epochs: int,
+    batch_size: int,
+    learning_rate: float,
+    hidden_units: int,
+    latent_dim: int,
+    seed: int,
+    seeds: int,
+) -> pd.DataFrame:
+    """Train each of PARAMETERISATIONS with the seeds seed, seed + 1, ..., beginning again at 0 after the largest.
+
+    A seed decides the initial weights, the batches and the noise of all three.
+
+    first: the history of the log-variance with the first seed, which is the run and not trained again
+    returns: the histories one below the other, with columns parameterisation, seed, initial_rate (of the validation
+    images before training, nats per image) and negative_sigma (the share of sigmas below 0 afterwards, else NaN)
+    """
+    histories = []
+    for name, encoder in PARAMETERISATIONS.items():
+        for one_seed in [(seed + i) % 2**32 for i in range(seeds)]:
+            vae = squared_error_vae(kl_weight, one_seed, learning_rate, hidden_units, latent_dim, encoder)
+            about = {"parameterisation": name, "seed": one_seed}
+            about["initial_rate"] = float(np.mean(kl_divergence(*latent.encode(vae, dataset.validation_images))))
+            if (name, one_seed) == ("log-variance", seed):
+                history = first
+            else:
+                history, _ = training.train(vae, dataset, epochs, batch_size, one_seed)
+            about["negative_sigma"] = negative_sigma(vae, dataset.validation_images) if name == "sigma" else np.nan
+            histories.append(history.assign(**about))
+    return pd.concat(histories, ignore_index=True)
+
+
+def negative_sigma(vae: VAE, images: np.ndarray) -> float:
+    """Share of the outputs of an unconstrained sigma layer that are below 0."""
+    sigma = keras.Model(vae.encoder.input, vae.encoder.get_layer("sigma").output)(images)  # (N, latent_dim)
+    return float(np.mean(np.asarray(sigma) < 0))
+
+
+def objectives(histories: pd.DataFrame) -> pd.DataFrame:
+    """The validation objective: one row per epoch and seed, one column per parameterisation, nats per image."""
+    wide = histories.pivot(index=["epoch", "seed"], columns="parameterisation", values="val_objective")
+    return wide[list(PARAMETERISATIONS)]
+
+
+def behind(histories: pd.DataFrame) -> pd.DataFrame:
+    """By how much each parameterisation's validation objective is above the log-variance's, in the same epoch and seed.
+
+    returns: one row per epoch and seed, one column per other parameterisation, nats per image
+    """
+    wide = objectives(histories)
+    return wide[list(PARAMETERISATIONS)[1:]].sub(wide["log-variance"], axis=0)
+
+
+def epochs_needed(histories: pd.DataFrame) -> pd.DataFrame:
+    """Epochs until the validation objective is within NEAR of where the log-variance of the same seed ends.
+
+    returns: one row per seed, one column per parameterisation; NaN where it never is
+    """
+    goal = histories[histories["parameterisation"] == "log-variance"].groupby("seed")["val_objective"].last() + NEAR
+    there = histories[histories["val_objective"] <= histories["seed"].map(goal)]
+    epochs = there.groupby(["seed", "parameterisation"])["epoch"].min().unstack()
+    return epochs.reindex(index=goal.index, columns=list(PARAMETERISATIONS))
+
+
+def convergence_table(histories: pd.DataFrame) -> pd.DataFrame:
+    """One row per parameterisation, mean ± standard deviation over seeds, in nats per image but for the epochs."""
+    last, needed = histories["epoch"].max(), epochs_needed(histories)
+    rows = {}
+    for name in PARAMETERISATIONS:
+        own = histories[histories["parameterisation"] == name]
+        rows[name] = {
+            "rate before training": _spread(own.loc[own["epoch"] == 1, "initial_rate"]),
+            "val_objective, epoch 1": _spread(own.loc[own["epoch"] == 1, "val_objective"]),
+            f"val_objective, epoch {last}": _spread(own.loc[own["epoch"] == last, "val_objective"]),
+            f"epochs to within {NEAR:g} nat": _reached(needed[name]),
+            "sigma below 0": _spread(100 * own.loc[own["epoch"] == 1, "negative_sigma"], 1, " %"),
+        }
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def curves(histories: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """What `lesson_figures.seed_bands` draws: the validation objectives, and how far they are from log-variance's."""
+    return {
+        "validation objective [nats/image]": objectives(histories),
+        "above log-variance, same seed [nats/image]": behind(histories),
+    }
+
+
+def leads(histories: pd.DataFrame) -> dict[str, float]:
+    """The mean over the epochs of `behind`: its mean over seeds, its 95 % interval's half width, and the seeds.
+
+    The interval is Student's over the seeds; with one seed there is none, and the half width is left out. Beside them
+    the share of negative sigmas, mean over the seeds.
+    """
+    per_seed = behind(histories).groupby("seed").mean()  # (seeds, parameterisations)
+    measured = {"seeds_compared": len(per_seed), "negative_sigma": float(histories["negative_sigma"].mean())}
+    for name, values in per_seed.items():
+        measured[f"{_key(name)}_behind"] = float(values.mean())
+        if len(values) > 1:
+            half = t.ppf(0.975, len(values) - 1) * values.std() / np.sqrt(len(values))
+            measured[f"{_key(name)}_behind_interval"] = float(half)
+    return measured
+
+
+def verdict(measured: Mapping[str, float], name: str) -> str:
+    """Whether log-variance converges faster than another parameterisation, from `leads`: one sentence."""
+    lead, half = measured[f"{_key(name)}_behind"], measured.get(f"{_key(name)}_behind_interval")
+    said = f"{name} is {abs(lead):.2f} nats {'above' if lead >= 0 else 'below'} log-variance on average over the epochs"
+    if half is None:
+        return f"{said}; with one seed nothing tells whether that is more than chance"
+    interval = f"95 % interval over {measured['seeds_compared']} seeds: {lead - half:z.2f} to {lead + half:z.2f}"
+    if abs(lead) <= half:
+        return f"{said} ({interval}): no difference beyond that between seeds"
+    return f"{said} ({interval}): log-variance converges {'faster' if lead > 0 else 'more slowly'}"
+
+
+def collected(
+    errors: pd.DataFrame, progress: pd.DataFrame, shares: Mapping[str, np.ndarray], midway: pd.DataFrame
+) -> dict[str, float]:
+    """Numbers of the notebook's tables under the names of measures.json; those of the autoencoder say so."""
+    numbers = {}
+    for prefix, name in (("vae", "VAE, mean"), ("autoencoder", "autoencoder")):
+        numbers |= {f"{prefix}_{column}": errors.loc[name, column] for column in ("squared_error", "squared_error_se")}
+    numbers["confidence_epoch_0"] = progress["confidence"].iloc[0]
+    numbers["confidence_first_epochs"] = progress["confidence"].iloc[-1]
+    numbers["first_epochs"] = progress.index[-1]
+    for prefix, name in (("", "VAE"), ("autoencoder_", "autoencoder"), ("pixels_", "pixels")):
+        numbers[f"{prefix}midway_confidence"] = midway.loc[name, "confidence_midway"]
+        numbers[f"{prefix}largest_step"] = midway.loc[name, "largest_step"]
+    for prefix, name in (("", "VAE"), ("autoencoder_", "autoencoder")):
+        numbers[f"{prefix}explained_3"] = shares[name].sum()
+    return {name: number.item() if isinstance(number, np.generic) else number for name, number in numbers.items()}
+
+
+def seed_document(measured: Mapping[str, float], settings: Mapping[str, object]) -> pd.DataFrame:
+    """`seeds.seed_table`: what seed 003 says, and what a run measured; it prints no losses.
+
+    measured: what the notebook writes into measures.json; settings: the run's parameters
+    """
+    m = measured
+    said = [
+        (
+            "loss",
+            "the total is the mean over the batch of reconstruction and KL loss",
+            f"kl_weight {settings['kl_weight']:g}",
+            "squared errors and KL, both summed, are weight 1 at a pixel variance of 1/2 (0.5 seen as variance 1)",
+        ),
+        (
+            "loss, squared errors",
+            "a mean over pixels is certainly okay, but results in smaller gradients",
+            f"kl_weight {mean_over_pixels(settings['latent_dim']):g}",
+            "wrong: beside a KL that stays a sum, the mean multiplies the weight by the number of pixels",
+        ),
+        (
+            "sigma",
+            "a Dense layer's output is the standard deviation",
+            f"{m['negative_sigma']:.1%} of the outputs are below 0",
+            "nothing keeps it positive; only its square counts, and an epsilon hides the zeros. The run: log-variance",
+        ),
+        (
+            "reconstructions (figure 5)",
+            "lost some of its reconstructive ability over a regular autoencoder",
+            f"squared error {m['vae_squared_error']:.2f} (decoded mean); "
+            f"autoencoder {m['autoencoder_squared_error']:.2f}",
+            "no number in the seed; its layer sizes and epochs are not printed either, so they are this run's own",
+        ),
+        (
+            "progress (figure 4)",
+            "converges rapidly, within a few epochs we can generate",
+            f"confidence {m['confidence_epoch_0']:.3f} untrained, {m['confidence_first_epochs']:.3f} after "
+            f"{m['first_epochs']} epochs, {m['prior_confidence']:.3f} at the end; "
+            f"real images {m['test_confidence']:.3f}",
+            "measured by a classifier that has to name a class, whatever it is shown",
+        ),
+        (
+            "generated (figure 7)",
+            "much better over a standard autoencoder",
+            f"confidence {m['prior_confidence']:.3f}, autoencoder {m['autoencoder_prior_confidence']:.3f} at the same "
+            f"samples and {m['autoencoder_gaussian_confidence']:.3f} at a Gaussian fitted to its codes",
+            "the autoencoder's codes are not where the prior is: the second number is fairer to its decoder",
+        ),
+        (
+            "coordinates (figure 6)",
+            "normally distributed with mean 0 and variance 1",
+            f"means of draws up to {m['draws_largest_mean']:.2f} from 0, variances {m['draws_least_variance']:.2f} to "
+            f"{m['draws_largest_variance']:.2f}; moment_kl {m['moment_kl']:.2f} nats",
+            "true of all codes together, as far as it is; of each single image's q(z|x) it would be collapse: "
+            f"the rate is {m['rate']:.2f} nats, {m['active_units']} of {settings['latent_dim']} coordinates are active",
+        ),
+        (
+            "coordinates, spread",
+            "most of the values lie between -2 and 2",
+            f"{m['draws_within_2']:.1%}, mean over coordinates",
+            f"N(0, 1) has {WITHIN_2:.1%}",
+        ),
+        (
+            "coordinates, symmetry",
+            "coordinate 7 is a bit skewed",
+            f"largest skewness {m['draws_largest_skewness']:.2f}; samples of N(0, 1) would have "
+            f"{m['draws_skewness_error']:.2f} (standard error)",
+            "which coordinate it is depends on the seed",
+        ),
+        (
+            "PCA (figures 8, 9)",
+            "an elliptical Gaussian cloud, convex also in three dimensions",
+            f"three components show {m['explained_3']:.1%} of the variance; "
+            f"autoencoder {m['autoencoder_explained_3']:.1%}",
+            f"N(0, I) would show {3 / settings['latent_dim']:.1%}: a cloud that matches the prior has nothing to see",
+        ),
+        (
+            "convexity",
+            "the variational model gives a convex coding space",
+            f"middles outside: {m['midpoints_outside']:.1%} of draws, {m['means_midpoints_outside']:.1%} of means, "
+            f"autoencoder {m['autoencoder_midpoints_outside']:.1%}",
+            "0 to 5 % without holes. Draws have the noise that fills holes; what the encoder learned is in the means",
+        ),
+        (
+            "interpolations (figure 10)",
+            "smooth interpolations",
+            f"half-way confidence {m['midway_confidence']:.3f}, autoencoder {m['autoencoder_midway_confidence']:.3f}, "
+            f"pixels {m['pixels_midway_confidence']:.3f}; largest step {m['largest_step']:.2f} and "
+            f"{m['autoencoder_largest_step']:.2f} mean steps",
+            "no number in the seed",
+        ),
+        ("log-variance", "faster convergence", verdict(m, "sigma"), "the seed compares with sigma from a Dense layer"),
+        ("log-variance", "(not in the seed)", verdict(m, "softplus-sigma"), "sigma kept positive by a softplus"),
+    ]
+    return seed_table(("003", *row) for row in said)
+
+
+def mean_over_pixels(latent_dim: int) -> float:
+    """The kl_weight of a mean of squared errors over the pixels beside a sum of the KL, at a pixel variance of 1/2."""
+    return kl_weight_of(
+        likelihood="gaussian",
+        pixels=PIXELS,
+        channels=1,
+        latent_dim=latent_dim,
+        reconstruction_over_pixels="mean",
+        variance=0.5,
+    )
+
+
+def _key(name: str) -> str:
+    return name.replace("-", "_")
+
+
+def _spread(values: pd.Series, decimals: int = 2, unit: str = "") -> str:
+    return "-" if values.isna().any() else mean_and_spread(values.mean(), values.std(), decimals) + unit
+
+
+def _reached(epochs: pd.Series) -> str:
+    """mean ± deviation, or with how many seeds it was never reached."""
+    if missed := int(epochs.isna().sum()):
+        return f"never with {missed} of {len(epochs)} seeds"
+    return _spread(epochs, 1)
