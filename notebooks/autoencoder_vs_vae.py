@@ -51,12 +51,14 @@ from IPython.display import Markdown
 
 from vae_core import (
     aggregate,
+    architectures,
     autoencoder,
     coding_space,
     figures,
     generation,
     latent,
     lesson_figures,
+    parameterisations,
     prior,
     runs,
     training,
@@ -90,13 +92,12 @@ figures.image_row(data.validation_images[:10], data.description, names)
 # %%
 title = f"{data.name}, kl_weight {kl_weight:g}, {latent_dim} latent dimensions, seed {seed}"
 plain = autoencoder.plain_autoencoder(seed, **model)
-vae = autoencoder.squared_error_vae(kl_weight, seed, **model)
+vae = architectures.squared_error_vae(kl_weight, seed, **model)
 progress = autoencoder.Progress(vae, prior.sample_prior(1000, seed, latent_dim))
 plain_history, _ = training.train(plain, data, epochs, batch_size, seed, run / "autoencoder_history.csv")
 history, seconds = training.train(vae, data, epochs, batch_size, seed, run / "history.csv", progress.take)
-both = {"autoencoder": plain_history, "VAE": history}
-columns = {"distortion": "distortion, training [nats/image]", "val_distortion": "distortion, validation [nats/image]"}
-figure = lesson_figures.curves(both, columns | {"val_rate": "rate, validation [nats/image]"}, title)
+columns = {"val_distortion": "distortion, validation [nats/image]", "val_rate": "rate, validation [nats/image]"}
+figure = lesson_figures.curves({"autoencoder": plain_history, "VAE": history}, columns, title)
 runs.save_figure(run / "curves.png", figure)
 
 # %% [markdown]
@@ -111,6 +112,8 @@ runs.save_figure(run / "curves.png", figure)
 mean, log_var = latent.encode(vae, data.test_images)
 train_mean, train_log_var = latent.encode(vae, data.train_images)
 codes, train_codes = latent.encode(plain, data.test_images)[0], latent.encode(plain, data.train_images)[0]
+train_draws = coding_space.draw(train_mean, train_log_var, seed)
+draws = coding_space.draw(mean, log_var, seed + 1)  # with other noise than the training images have
 measured = autoencoder.evaluate(vae, data, mean, log_var)
 pd.Series(measured, name=f"kl_weight {kl_weight:g}").round(2).to_frame()
 
@@ -121,7 +124,7 @@ pd.Series(measured, name=f"kl_weight {kl_weight:g}").round(2).to_frame()
 
 # %%
 decoded = {"autoencoder": latent.decode(plain, codes), "VAE, mean": latent.decode(vae, mean)}
-decoded["VAE, draw"] = latent.decode(vae, coding_space.draw(mean, log_var, seed))
+decoded["VAE, draw"] = latent.decode(vae, draws)
 rows = np.stack([data.test_images[:10], *(images[:10] for images in decoded.values())])[..., 0]
 figure = lesson_figures.image_grid(rows, "Test images, drawn again", ["image", *decoded])
 runs.save_figure(run / "reconstructions.png", figure, colors=24)
@@ -142,7 +145,7 @@ errors.round(4)
 
 # %%
 rows = np.stack(progress.images)[:, :10, ..., 0]
-figure = lesson_figures.image_grid(rows, "The same ten samples of the prior", [f"epoch {i}" for i in range(len(rows))])
+figure = lesson_figures.image_grid(rows, "The same ten samples of the prior", progress.names)
 runs.save_figure(run / "progress.png", figure, colors=24)
 
 # %% [markdown]
@@ -163,7 +166,6 @@ progress_table.round(3)
 # Gaussian that has the mean and the covariance of their own training codes.
 
 # %%
-train_draws = coding_space.draw(train_mean, train_log_var, seed)
 z = prior.sample_prior(10_000, seed, latent_dim)
 fitted, fitted_plain = (autoencoder.gaussian_samples(one, 10_000, seed) for one in (train_draws, train_codes))
 drawn = {"prior": latent.decode(vae, z), "gaussian": latent.decode(vae, fitted)}
@@ -183,7 +185,7 @@ autoencoder.quality_table(judged, called | {"test": "real test images"}).round(3
 # Are the codes normally distributed? Below are histograms of some coordinates of the training set's codes, from the
 # coordinate that costs most rate to the one that costs least, with the density of N(0, 1). The upper row has draws from
 # q(z|x), which the decoder gets. The lower has the means: what of a coordinate comes from the image. Where that is a
-# spike, the coordinate says nothing, and its draws are normal because they are noise.
+# narrow spike, the coordinate says next to nothing, and its draws are noise.
 
 # %%
 table = coding_space.coordinates(train_mean, train_log_var, train_draws)
@@ -220,13 +222,12 @@ pd.Series(numbers, name=f"kl_weight {kl_weight:g}").round(3).to_frame()
 # dimension, so that the axes are the same.
 
 # %%
-draws = coding_space.draw(mean, log_var, seed)
 clouds, shares = {}, {}
 clouds["VAE"], shares["VAE"] = coding_space.principal_components(draws)
 clouds["autoencoder"], shares["autoencoder"] = coding_space.principal_components(codes)
 limit = float(np.ceil(max(np.abs(cloud).max() for cloud in clouds.values())))
 planes = {name: cloud[:, :2] for name, cloud in clouds.items()}
-axes = [f"principal component {i} [rms]" for i in (1, 2, 3)]
+axes = ["PC 1 [rms]", "PC 2 [rms]", "PC 3 [rms]"]
 figure = lesson_figures.planes(planes, data.test_labels, data.class_names, title, axes[:2], limit)
 runs.save_figure(run / "pca_2d.png", figure)
 
@@ -303,20 +304,21 @@ midway.round(3)
 # least to the greatest of the seeds; the right panel is the difference from log-variance, seed by seed.
 
 # %%
-histories = autoencoder.train_parameterisations(data, history, **settings)
+histories = parameterisations.train(data, history, **settings)
 runs.replace_file(run / "parameterisations.csv", histories.to_csv(index=False, float_format="%.5f"))
-figure = lesson_figures.seed_bands(autoencoder.curves(histories), title)
+title = f"{data.name}, kl_weight {kl_weight:g}, {latent_dim} latent dimensions, {seeds} seed(s)"
+figure = lesson_figures.seed_bands(parameterisations.curves(histories), title)
 runs.save_figure(run / "parameterisations.png", figure)
 
 # %% [markdown]
 # In numbers, on the validation images: mean ± standard deviation over the seeds.
 
 # %%
-autoencoder.convergence_table(histories)
+parameterisations.convergence_table(histories)
 
 # %%
-leads = autoencoder.leads(histories)
-Markdown("".join(f"- {autoencoder.verdict(leads, name)}.\n" for name in ("sigma", "softplus-sigma")))
+leads = parameterisations.leads(histories)
+Markdown("".join(f"- {parameterisations.verdict(leads, name)}.\n" for name in ("sigma", "softplus-sigma")))
 
 # %% [markdown]
 # ## What the tutorial says, and what came out

@@ -1,4 +1,4 @@
-"""A VAE with summed squared errors beside the plain autoencoder of the same shape; three ways to say its variance."""
+"""A VAE with summed squared errors beside the plain autoencoder of the same shape."""
 
 from collections.abc import Mapping
 
@@ -8,27 +8,20 @@ import keras
 import numpy as np
 import pandas as pd
 from keras import ops
-from scipy.stats import t
 
-from vae_core import generation, latent, measures, training
-from vae_core.architectures import noiseless_encoder, sigma_encoder, softplus_sigma_encoder, squared_error_vae
+from vae_core import generation, latent, measures
+from vae_core.architectures import noiseless_encoder
 from vae_core.coding_space import WITHIN_2, between, largest_step
 from vae_core.data import Dataset
 from vae_core.errors import InputError
 from vae_core.estimates import with_error
-from vae_core.losses import kl_divergence, squared_error
-from vae_core.models import VAE, mlp_decoder, mlp_encoder
+from vae_core.losses import squared_error
+from vae_core.models import VAE, mlp_decoder
+from vae_core.parameterisations import verdict
 from vae_core.scale import kl_weight_of
 from vae_core.seeds import PIXELS, seed_table
-from vae_core.tables import mean_and_spread
 
-PARAMETERISATIONS = {
-    "log-variance": mlp_encoder,
-    "sigma": sigma_encoder,
-    "softplus-sigma": softplus_sigma_encoder,
-}
 FIRST_EPOCHS = 6  # of which seed 003 shows what is generated
-NEAR = 1.0  # nats: how near to the end a training has to be to count as converged
 
 
 class Autoencoder(VAE):
@@ -75,11 +68,13 @@ class Progress:
 
     def __init__(self, vae: VAE, z: np.ndarray):
         self.vae, self.z = vae, z
+        self.names: list[str] = []
         self.images: list[np.ndarray] = []  # each (N, 28, 28, 1)
 
     def take(self, epoch: int) -> None:
         """Decode the points, if this epoch is one of the first."""
         if epoch <= FIRST_EPOCHS:
+            self.names.append(f"epoch {epoch}")
             self.images.append(latent.decode(self.vae, self.z))
 
 
@@ -170,125 +165,6 @@ def progress_table(progress: Progress, judge: keras.Model, history: pd.DataFrame
     return pd.DataFrame(rows).merge(history[["epoch", "val_objective"]], how="left").set_index("epoch")
 
 
-def train_parameterisations(
-    dataset: Dataset,
-    first: pd.DataFrame,
-    kl_weight: float,
-    epochs: int,
-    batch_size: int,
-    learning_rate: float,
-    hidden_units: int,
-    latent_dim: int,
-    seed: int,
-    seeds: int,
-) -> pd.DataFrame:
-    """Train each of PARAMETERISATIONS with the seeds seed, seed + 1, ..., beginning again at 0 after the largest.
-
-    A seed decides the initial weights, the batches and the noise of all three.
-
-    first: the history of the log-variance with the first seed, which is the run and not trained again
-    returns: the histories one below the other, with columns parameterisation, seed, initial_rate (of the validation
-    images before training, nats per image) and negative_sigma (the share of sigmas below 0 afterwards, else NaN)
-    """
-    histories = []
-    for name, encoder in PARAMETERISATIONS.items():
-        for one_seed in [(seed + i) % 2**32 for i in range(seeds)]:
-            vae = squared_error_vae(kl_weight, one_seed, learning_rate, hidden_units, latent_dim, encoder)
-            about = {"parameterisation": name, "seed": one_seed}
-            about["initial_rate"] = float(np.mean(kl_divergence(*latent.encode(vae, dataset.validation_images))))
-            if (name, one_seed) == ("log-variance", seed):
-                history = first
-            else:
-                history, _ = training.train(vae, dataset, epochs, batch_size, one_seed)
-            about["negative_sigma"] = negative_sigma(vae, dataset.validation_images) if name == "sigma" else np.nan
-            histories.append(history.assign(**about))
-    return pd.concat(histories, ignore_index=True)
-
-
-def negative_sigma(vae: VAE, images: np.ndarray) -> float:
-    """Share of the outputs of an unconstrained sigma layer that are below 0."""
-    sigma = keras.Model(vae.encoder.input, vae.encoder.get_layer("sigma").output)(images)  # (N, latent_dim)
-    return float(np.mean(np.asarray(sigma) < 0))
-
-
-def objectives(histories: pd.DataFrame) -> pd.DataFrame:
-    """The validation objective: one row per epoch and seed, one column per parameterisation, nats per image."""
-    wide = histories.pivot(index=["epoch", "seed"], columns="parameterisation", values="val_objective")
-    return wide[list(PARAMETERISATIONS)]
-
-
-def behind(histories: pd.DataFrame) -> pd.DataFrame:
-    """By how much each parameterisation's validation objective is above the log-variance's, in the same epoch and seed.
-
-    returns: one row per epoch and seed, one column per other parameterisation, nats per image
-    """
-    wide = objectives(histories)
-    return wide[list(PARAMETERISATIONS)[1:]].sub(wide["log-variance"], axis=0)
-
-
-def epochs_needed(histories: pd.DataFrame) -> pd.DataFrame:
-    """Epochs until the validation objective is within NEAR of where the log-variance of the same seed ends.
-
-    returns: one row per seed, one column per parameterisation; NaN where it never is
-    """
-    goal = histories[histories["parameterisation"] == "log-variance"].groupby("seed")["val_objective"].last() + NEAR
-    there = histories[histories["val_objective"] <= histories["seed"].map(goal)]
-    epochs = there.groupby(["seed", "parameterisation"])["epoch"].min().unstack()
-    return epochs.reindex(index=goal.index, columns=list(PARAMETERISATIONS))
-
-
-def convergence_table(histories: pd.DataFrame) -> pd.DataFrame:
-    """One row per parameterisation, mean ± standard deviation over seeds, in nats per image but for the epochs."""
-    last, needed = histories["epoch"].max(), epochs_needed(histories)
-    rows = {}
-    for name in PARAMETERISATIONS:
-        own = histories[histories["parameterisation"] == name]
-        rows[name] = {
-            "rate before training": _spread(own.loc[own["epoch"] == 1, "initial_rate"]),
-            "val_objective, epoch 1": _spread(own.loc[own["epoch"] == 1, "val_objective"]),
-            f"val_objective, epoch {last}": _spread(own.loc[own["epoch"] == last, "val_objective"]),
-            f"epochs to within {NEAR:g} nat": _reached(needed[name]),
-            "sigma below 0": _spread(100 * own.loc[own["epoch"] == 1, "negative_sigma"], 1, " %"),
-        }
-    return pd.DataFrame.from_dict(rows, orient="index")
-
-
-def curves(histories: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """What `lesson_figures.seed_bands` draws: the validation objectives, and how far they are from log-variance's."""
-    return {
-        "validation objective [nats/image]": objectives(histories),
-        "above log-variance, same seed [nats/image]": behind(histories),
-    }
-
-
-def leads(histories: pd.DataFrame) -> dict[str, float]:
-    """The mean over the epochs of `behind`: its mean over seeds, its 95 % interval's half width, and the seeds.
-
-    The interval is Student's over the seeds; with one seed there is none, and the half width is left out. Beside them
-    the share of negative sigmas, mean over the seeds.
-    """
-    per_seed = behind(histories).groupby("seed").mean()  # (seeds, parameterisations)
-    measured = {"seeds_compared": len(per_seed), "negative_sigma": float(histories["negative_sigma"].mean())}
-    for name, values in per_seed.items():
-        measured[f"{_key(name)}_behind"] = float(values.mean())
-        if len(values) > 1:
-            half = t.ppf(0.975, len(values) - 1) * values.std() / np.sqrt(len(values))
-            measured[f"{_key(name)}_behind_interval"] = float(half)
-    return measured
-
-
-def verdict(measured: Mapping[str, float], name: str) -> str:
-    """Whether log-variance converges faster than another parameterisation, from `leads`: one sentence."""
-    lead, half = measured[f"{_key(name)}_behind"], measured.get(f"{_key(name)}_behind_interval")
-    said = f"{name} is {abs(lead):.2f} nats {'above' if lead >= 0 else 'below'} log-variance on average over the epochs"
-    if half is None:
-        return f"{said}; with one seed nothing tells whether that is more than chance"
-    interval = f"95 % interval over {measured['seeds_compared']} seeds: {lead - half:z.2f} to {lead + half:z.2f}"
-    if abs(lead) <= half:
-        return f"{said} ({interval}): no difference beyond that between seeds"
-    return f"{said} ({interval}): log-variance converges {'faster' if lead > 0 else 'more slowly'}"
-
-
 def collected(
     errors: pd.DataFrame, progress: pd.DataFrame, shares: Mapping[str, np.ndarray], midway: pd.DataFrame
 ) -> dict[str, float]:
@@ -296,8 +172,8 @@ def collected(
     numbers = {}
     for prefix, name in (("vae", "VAE, mean"), ("autoencoder", "autoencoder")):
         numbers |= {f"{prefix}_{column}": errors.loc[name, column] for column in ("squared_error", "squared_error_se")}
-    numbers["confidence_epoch_0"] = progress["confidence"].iloc[0]
-    numbers["confidence_first_epochs"] = progress["confidence"].iloc[-1]
+    for score in ("confidence", "classes"):
+        numbers[f"{score}_epoch_0"], numbers[f"{score}_first_epochs"] = progress[score].iloc[[0, -1]]
     numbers["first_epochs"] = progress.index[-1]
     for prefix, name in (("", "VAE"), ("autoencoder_", "autoencoder"), ("pixels_", "pixels")):
         numbers[f"{prefix}midway_confidence"] = midway.loc[name, "confidence_midway"]
@@ -342,10 +218,11 @@ def seed_document(measured: Mapping[str, float], settings: Mapping[str, object])
         (
             "progress (figure 4)",
             "converges rapidly, within a few epochs we can generate",
-            f"confidence {m['confidence_epoch_0']:.3f} untrained, {m['confidence_first_epochs']:.3f} after "
-            f"{m['first_epochs']} epochs, {m['prior_confidence']:.3f} at the end; "
-            f"real images {m['test_confidence']:.3f}",
-            "measured by a classifier that has to name a class, whatever it is shown",
+            f"confidence (classes): {m['confidence_epoch_0']:.3f} ({m['classes_epoch_0']}) untrained, "
+            f"{m['confidence_first_epochs']:.3f} ({m['classes_first_epochs']}) after {m['first_epochs']} epochs, "
+            f"{m['prior_confidence']:.3f} ({m['prior_classes']}) after {settings['epochs']}; "
+            f"real images {m['test_confidence']:.3f} ({m['test_classes']})",
+            "no number in the seed; a classifier has to name a class and may be sure of grey noise: see the classes",
         ),
         (
             "generated (figure 7)",
@@ -413,18 +290,3 @@ def mean_over_pixels(latent_dim: int) -> float:
         reconstruction_over_pixels="mean",
         variance=0.5,
     )
-
-
-def _key(name: str) -> str:
-    return name.replace("-", "_")
-
-
-def _spread(values: pd.Series, decimals: int = 2, unit: str = "") -> str:
-    return "-" if values.isna().any() else mean_and_spread(values.mean(), values.std(), decimals) + unit
-
-
-def _reached(epochs: pd.Series) -> str:
-    """mean ± deviation, or with how many seeds it was never reached."""
-    if missed := int(epochs.isna().sum()):
-        return f"never with {missed} of {len(epochs)} seeds"
-    return _spread(epochs, 1)

@@ -105,9 +105,10 @@ def spaces(
     figure = Figure(figsize=(5.6 * len(clouds), 6), dpi=PIXELS_PER_INCH, layout="constrained")
     for place, (name, cloud) in enumerate(clouds.items(), start=1):
         axes = figure.add_subplot(1, len(clouds), place, projection="3d")
-        axes.scatter(*cloud.T, c=np.array(CLASS_COLORS)[labels], s=4, linewidths=0, depthshade=False)
+        size = np.clip(20_000 / len(cloud), 4, 20)
+        axes.scatter(*cloud.T, c=np.array(CLASS_COLORS)[labels], s=size, linewidths=0, depthshade=False)
         axes.set(xlabel=names[0], ylabel=names[1], zlabel=names[2], title=name)
-        axes.locator_params(nbins=5)
+        axes.locator_params(nbins=4)
         if limit:
             axes.set(xlim=(-limit, limit), ylim=(-limit, limit), zlim=(-limit, limit))
         axes.set_box_aspect((1, 1, 1) if limit else np.ptp(cloud, axis=0), zoom=0.85)
