@@ -306,7 +306,7 @@ midway.round(3)
 # %%
 histories = parameterisations.train(data, history, **settings)
 runs.replace_file(run / "parameterisations.csv", histories.to_csv(index=False, float_format="%.5f"))
-title = f"{data.name}, kl_weight {kl_weight:g}, {latent_dim} latent dimensions, {seeds} seed(s)"
+title = f"{data.name}, kl_weight {kl_weight:g}, {latent_dim} latent dimensions, number of seeds: {seeds}"
 figure = lesson_figures.seed_bands(parameterisations.curves(histories), title)
 runs.save_figure(run / "parameterisations.png", figure)
 

@@ -157,7 +157,9 @@ def coordinate_histograms(codes: Mapping[str, np.ndarray], coordinates: Sequence
             weights = np.full(len(cloud), 1 / (len(cloud) * (edges[1] - edges[0])))  # a density, of all codes
             density, _, _ = axes.hist(cloud[:, coordinate], edges, weights=weights, color="#3f90da")
             if density.max() > highest:
-                axes.annotate(f"peak: {density.max():.1f}", (0.97, 0.9), xycoords="axes fraction", ha="right")
+                box = {"facecolor": "white", "edgecolor": "none", "pad": 1}
+                place = {"xy": (0.97, 0.9), "xycoords": "axes fraction", "ha": "right"}
+                axes.annotate(f"peak: {density.max():.1f}", **place, bbox=box)
             axes.plot(x, norm.pdf(x), color="black", linewidth=1.5)
             axes.set_title(f"z[{coordinate}]", fontsize=10)
         row[0].set_ylabel(f"{name}\ndensity")
