@@ -175,8 +175,13 @@ rows = np.stack([images[:10, ..., 0] for images in drawn.values()])
 figure = lesson_figures.image_grid(rows, f"Generated: {title}", list(called.values()))
 runs.save_figure(run / "generated.png", figure, colors=24)
 
+# %% [markdown]
+# The same in numbers. `confidence` is the judge's; `nearest` is the squared error against the nearest training image.
+# The two err in opposite ways: the judge finds a class in any picture and overlooks stray strokes, while a blurred
+# picture is nearer to all others than a sharp one. (`sharpness` is the variance of the Laplacian.)
+
 # %%
-judged = generation.evaluate(judge, drawn, data)
+judged = generation.evaluate(judge, drawn, data) | autoencoder.nearest(drawn, data)
 autoencoder.quality_table(judged, called | {"test": "real test images"}).round(3)
 
 # %% [markdown]
@@ -278,7 +283,8 @@ runs.save_figure(run / "interpolations.png", figure, colors=24)
 # %% [markdown]
 # Over 500 random pairs of different classes: how sure is the judge of what it sees on the way? The same for the two
 # images laid over each other, pixel by pixel, with no model at all. `largest_step` asks for jumps: the largest
-# difference of neighbouring images in units of the mean one, 1 if all are equal.
+# difference of neighbouring images in units of the mean one, 1 if all are equal. `nearest` is again the squared error
+# against the nearest training image, half-way.
 
 # %%
 first, second = coding_space.pairs_of_classes(data.test_labels, seed=seed)
@@ -289,7 +295,7 @@ figure = lesson_figures.along_the_way(shares_of_way, judged_lines, "judge's conf
 runs.save_figure(run / "on_the_way.png", figure)
 
 # %%
-midway = autoencoder.midway(judged_lines, lines)
+midway = autoencoder.midway(judged_lines, lines, data.train_images)
 midway.round(3)
 
 # %% [markdown]

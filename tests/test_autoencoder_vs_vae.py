@@ -232,8 +232,17 @@ def test_sequences_are_judged_image_by_image(rng):
     images = rng.uniform(size=(4, 3, 28, 28, 1)).astype("float32")
     sure = autoencoder.confidences(judge, images)
     np.testing.assert_allclose(sure, expit(images[:, :, 0, 0, 0]), rtol=1e-5)
-    table = autoencoder.midway({"x": sure}, {"x": images})
-    assert table.loc["x", "confidence_midway"] == pytest.approx(sure[:, 1].mean())
+    table = autoencoder.midway({"x": sure}, {"x": images}, images[0])
+    assert table.loc["x", "confidence"] == pytest.approx(sure[:, 1].mean())
+    assert table.loc["x", "nearest"] == pytest.approx(autoencoder.to_nearest(images[:, 1], images[0]).mean())
+
+
+def test_the_nearest_image_is_found_and_its_squared_error(digits, rng):
+    far = digits.train_images[[5, 70]] + [[[[0.01]]], [[[-0.02]]]]
+    np.testing.assert_allclose(autoencoder.to_nearest(far, digits.train_images), [0.0784, 0.3136], rtol=1e-2)
+    measured = autoencoder.nearest({"copies": digits.train_images[:9]}, digits)
+    assert measured["copies_nearest"] == pytest.approx(0, abs=1e-3)
+    assert measured["test_nearest"] > 1
 
 
 def test_parameterisations_are_trained_and_the_run_is_not_trained_again(few):
@@ -352,6 +361,7 @@ def test_the_notebooks_numbers_are_those_of_its_models(executed, digits):
     arrays = np.load(run / "latent.npz")
     vae = architectures.squared_error_vae(1.0, 0, hidden_units=16, latent_dim=4)
     vae(digits.test_images[:1])
+    vae.optimizer.build(vae.trainable_variables)
     vae.load_weights(run / "model.weights.h5")
     mean, log_var = latent.encode(vae, digits.test_images)
     np.testing.assert_allclose(arrays["mean"], mean, atol=1e-5)
