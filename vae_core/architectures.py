@@ -5,13 +5,17 @@ All decoders end in logits, where the seeds' end in probabilities. Whatever the 
 (batch, latent_dim), to logits, (batch, 28, 28, 1). The conditional ones take one-hot labels, (batch, classes), as well.
 """
 
+import math
+from collections.abc import Callable
+
 import vae_core.backend  # noqa: F401
 
 import keras
-from keras import layers
+from keras import layers, ops
 
 from vae_core.data import IMAGE_SHAPE
-from vae_core.models import VAE
+from vae_core.losses import squared_error
+from vae_core.models import VAE, mlp_decoder, mlp_encoder
 
 
 def gelu_encoder(latent_dim: int = 10) -> keras.Model:
@@ -118,6 +122,26 @@ def labelled_conv_encoder(latent_dim: int = 10, classes: int = 10) -> keras.Mode
     return _encoder([images, label], x, latent_dim)
 
 
+def sigma_encoder(hidden_units: int = 512, latent_dim: int = 30) -> keras.Model:
+    """`models.mlp_encoder`, its second layer taken for sigma, as in seed 003: variance sigma^2 + 1e-7.
+
+    Nothing keeps sigma above 0: the sign is lost in the square (`mistakes.UnconstrainedSigma` shows what that costs).
+    """
+    return _sigma_encoder(hidden_units, latent_dim, activation=None)
+
+
+def softplus_sigma_encoder(hidden_units: int = 512, latent_dim: int = 30) -> keras.Model:
+    """`models.mlp_encoder`, its second layer followed by a softplus and taken for sigma: variance sigma^2 + 1e-7."""
+    return _sigma_encoder(hidden_units, latent_dim, activation="softplus")
+
+
+def noiseless_encoder(hidden_units: int = 512, latent_dim: int = 30) -> keras.Model:
+    """The plain autoencoder's: the mean of `models.mlp_encoder`, at a log-variance of minus infinity: no noise."""
+    encoder = mlp_encoder(hidden_units, latent_dim)  # with the log-variance's layer: it takes its share of the seed
+    mean, _ = encoder.outputs
+    return keras.Model(encoder.input, [mean, ops.full_like(mean, -math.inf)], name="encoder")
+
+
 def gelu_vae(kl_weight: float, seed: int, learning_rate: float = 1e-3, latent_dim: int = 10) -> VAE:
     """Seed 000's model, compiled with RMSprop: 784 -> 150 -> 100 -> 10-D Gaussian -> 100 -> 150 -> 784 logits."""
     keras.utils.set_random_seed(seed)
@@ -150,7 +174,36 @@ def four_conv_vae(kl_weight: float, seed: int, learning_rate: float = 1e-3, late
     return vae
 
 
+def squared_error_vae(
+    kl_weight: float,
+    seed: int,
+    learning_rate: float = 1e-3,
+    hidden_units: int = 512,
+    latent_dim: int = 30,
+    encoder: Callable = mlp_encoder,
+) -> VAE:
+    """Seed 003's dense model with summed squared errors, compiled with Adam: 784 -> 512 -> 30-D -> 512 -> 784.
+
+    The seed document prints no layer sizes: the 512 are ours. The seed fixes the initial weights, whichever of
+    `mlp_encoder`, `sigma_encoder` and `softplus_sigma_encoder` is the encoder.
+    """
+    keras.utils.set_random_seed(seed)
+    vae = VAE(encoder(hidden_units, latent_dim), mlp_decoder(hidden_units, latent_dim), kl_weight, seed, squared_error)
+    vae.compile(optimizer=keras.optimizers.Adam(learning_rate), jit_compile=True)
+    return vae
+
+
 def _encoder(images, x, latent_dim: int) -> keras.Model:
     mean = layers.Dense(latent_dim, name="mean")(x)
     log_var = layers.Dense(latent_dim, name="log_var")(x)
+    return keras.Model(images, [mean, log_var], name="encoder")
+
+
+def _sigma_encoder(hidden_units: int, latent_dim: int, activation: str | None) -> keras.Model:
+    images = keras.Input(IMAGE_SHAPE, name="images")
+    x = layers.Flatten()(images)  # (batch, 784)
+    x = layers.Dense(hidden_units, activation="relu")(x)
+    mean = layers.Dense(latent_dim, name="mean")(x)
+    sigma = layers.Dense(latent_dim, activation=activation, name="sigma")(x)
+    log_var = ops.log(ops.square(sigma) + keras.config.epsilon())
     return keras.Model(images, [mean, log_var], name="encoder")

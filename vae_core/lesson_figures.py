@@ -52,7 +52,7 @@ def image_grid(
 
 
 def curves(histories: Mapping[str, pd.DataFrame], columns: Mapping[str, str], title: str) -> Figure:
-    """A panel for each column of the histories, a line for each history.
+    """A panel for each column of the histories, a line for each history that has it.
 
     histories: by the name in the legend; columns: the label of the axis, with its unit, for each column
     """
@@ -60,7 +60,8 @@ def curves(histories: Mapping[str, pd.DataFrame], columns: Mapping[str, str], ti
     for axes, (column, label) in zip(np.atleast_1d(panels), columns.items(), strict=True):
         for color, style, (name, history) in zip(LINE_COLORS, LINE_STYLES, histories.items(), strict=False):
             line = {"color": color, "linestyle": style, "linewidth": 2, "marker": marker_of(history)}
-            axes.plot(history["epoch"], history[column], label=name, **line)
+            if column in history:
+                axes.plot(history["epoch"], history[column], label=name, **line)
         epoch_axis(axes, label)
     handles, names = np.atleast_1d(panels)[0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower center", ncols=3, frameon=False)
@@ -74,16 +75,20 @@ def planes(
     class_names: tuple[str, ...],
     title: str,
     names: tuple[str, str],
+    limit: float | None = None,
 ) -> Figure:
-    """Clouds of codes side by side, on axes of their own scale each, coloured by class.
+    """Clouds of codes side by side, coloured by class.
 
     clouds: for each title (N, 2); labels: (N,); names: of the two axes
+    limit: all panels show [-limit, limit] each way; without it each cloud has axes of its own scale
     """
     figure, panels = new_figure(5.4 * len(clouds), 5.8, columns=len(clouds))
     for axes, (name, cloud) in zip(np.atleast_1d(panels), clouds.items(), strict=True):
         scatter_classes(axes, cloud, labels, size=np.clip(20_000 / len(cloud), 3, 25))
         axes.set(xlabel=names[0], ylabel=names[1], title=name)
-        axes.set_aspect("equal", adjustable="datalim")
+        axes.set_aspect("equal", adjustable="box" if limit else "datalim")
+        if limit:
+            axes.set(xlim=(-limit, limit), ylim=(-limit, limit))
     figure.legend(handles=class_handles(class_names), loc="outside lower center", ncols=5, frameon=False)
     figure.suptitle(title)
     return figure
@@ -95,18 +100,23 @@ def spaces(
     class_names: tuple[str, ...],
     title: str,
     names: tuple[str, str, str],
+    limit: float | None = None,
 ) -> Figure:
     """Clouds of codes side by side in three dimensions, coloured by class.
 
     clouds: for each title (N, 3); labels: (N,); names: of the three axes
+    limit: all panels show [-limit, limit] each way; without it each cloud has axes of its own scale
     """
     figure = Figure(figsize=(5.6 * len(clouds), 6), dpi=PIXELS_PER_INCH, layout="constrained")
     for place, (name, cloud) in enumerate(clouds.items(), start=1):
         axes = figure.add_subplot(1, len(clouds), place, projection="3d")
-        axes.scatter(*cloud.T, c=np.array(CLASS_COLORS)[labels], s=4, linewidths=0, depthshade=False)
+        size = np.clip(20_000 / len(cloud), 4, 20)
+        axes.scatter(*cloud.T, c=np.array(CLASS_COLORS)[labels], s=size, linewidths=0, depthshade=False)
         axes.set(xlabel=names[0], ylabel=names[1], zlabel=names[2], title=name)
-        axes.locator_params(nbins=5)
-        axes.set_box_aspect(np.ptp(cloud, axis=0), zoom=0.85)
+        axes.locator_params(nbins=4)
+        if limit:
+            axes.set(xlim=(-limit, limit), ylim=(-limit, limit), zlim=(-limit, limit))
+        axes.set_box_aspect((1, 1, 1) if limit else np.ptp(cloud, axis=0), zoom=0.85)
     figure.legend(handles=class_handles(class_names), loc="outside lower center", ncols=5, frameon=False)
     figure.suptitle(title)
     return figure
@@ -139,21 +149,27 @@ def panels_of_codes(
 def coordinate_histograms(codes: Mapping[str, np.ndarray], coordinates: Sequence[int], title: str) -> Figure:
     """A histogram for each of some latent coordinates, with the density of N(0, 1).
 
-    codes: for each name (N, latent_dim). One row per name; all panels have the same axes.
+    codes: for each name (N, latent_dim). One row per name; all panels have the same axes, and peaks that are higher
+    than three times the normal density's are cut, with their height beside them.
     """
     rows, columns = len(codes), len(coordinates)
     figure = Figure(figsize=(2.1 * columns + 0.6, 2.2 * rows + 0.8), dpi=PIXELS_PER_INCH, layout="constrained")
     panels = np.asarray(figure.subplots(rows, columns, sharex=True, sharey=True)).reshape(rows, columns)
     shown = np.concatenate([cloud[:, coordinates].ravel() for cloud in codes.values()])
     limit = max(3.5, np.quantile(np.abs(shown), 0.995))
-    edges, x = np.linspace(-limit, limit, 61), np.linspace(-limit, limit, 301)
+    edges, x, highest = np.linspace(-limit, limit, 61), np.linspace(-limit, limit, 301), 3 * norm.pdf(0)
     for row, (name, cloud) in zip(panels, codes.items(), strict=True):
         for axes, coordinate in zip(row, coordinates, strict=True):
             weights = np.full(len(cloud), 1 / (len(cloud) * (edges[1] - edges[0])))  # a density, of all codes
-            axes.hist(cloud[:, coordinate], edges, weights=weights, color="#3f90da")
+            density, _, _ = axes.hist(cloud[:, coordinate], edges, weights=weights, color="#3f90da")
+            if density.max() > highest:
+                box = {"facecolor": "white", "edgecolor": "none", "pad": 1}
+                place = {"xy": (0.97, 0.9), "xycoords": "axes fraction", "ha": "right"}
+                axes.annotate(f"peak: {density.max():.1f}", **place, bbox=box)
             axes.plot(x, norm.pdf(x), color="black", linewidth=1.5)
             axes.set_title(f"z[{coordinate}]", fontsize=10)
         row[0].set_ylabel(f"{name}\ndensity")
+    panels[0, 0].set_ylim(0, min(highest, panels[0, 0].get_ylim()[1]))
     figure.supxlabel("code")
     figure.suptitle(title)
     return figure
@@ -327,3 +343,41 @@ def mosaic_frames(epochs: Sequence[int], images: Sequence[np.ndarray], title: st
     """An animation over the epochs, of 16 images at the same latent points; images: (16, 28, 28, 1) for each epoch."""
     for epoch, pictures in zip(epochs, images, strict=True):
         yield mosaics({f"after {epoch} epoch{'s' if epoch != 1 else ''}": pictures}, title)
+
+
+def along_the_way(shares: np.ndarray, lines: Mapping[str, np.ndarray], label: str, title: str) -> Figure:
+    """What happens on the way from one end of an interpolation to the other: means over pairs with standard errors.
+
+    shares: (steps,), 0 to 1; lines: for each name (pairs, steps); label: of the vertical axis
+    """
+    figure, axes = new_figure(9, 4.2)
+    for color, style, (name, values) in zip(LINE_COLORS, LINE_STYLES, lines.items(), strict=False):
+        error = values.std(axis=0, ddof=1) / np.sqrt(len(values))
+        line = {"color": color, "linestyle": style, "linewidth": 2, "capsize": 3}
+        axes.errorbar(shares, values.mean(axis=0), error, label=name, **line)
+    axes.set(xlabel="share of the way from the one code to the other", ylabel=label)
+    axes.grid(alpha=0.3)
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)
+    axes.set_title(title)
+    return figure
+
+
+def seed_bands(tables: Mapping[str, pd.DataFrame], title: str) -> Figure:
+    """A panel for each table, a line for each of its columns: mean over seeds, and from the least to the greatest seed.
+
+    tables: for each label of a vertical axis one row per (epoch, seed), one column per line
+    """
+    figure, panels = new_figure(5.2 * len(tables) + 1, 4.4, columns=len(tables))
+    styles = {}  # by the name of the line, so that it looks alike in all panels
+    for axes, (label, table) in zip(np.atleast_1d(panels), tables.items(), strict=True):
+        for name in table:
+            color, style = styles.setdefault(name, (LINE_COLORS[len(styles)], LINE_STYLES[len(styles)]))
+            seeds = table[name].groupby("epoch").agg(["mean", "min", "max"])
+            marker = "o" if len(seeds) == 1 else ""
+            axes.plot(seeds.index, seeds["mean"], color=color, linestyle=style, linewidth=2, marker=marker, label=name)
+            axes.fill_between(seeds.index, seeds["min"], seeds["max"], color=color, alpha=0.2, linewidth=0)
+        epoch_axis(axes, label)
+    handles, names = np.atleast_1d(panels)[0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside lower center", ncols=3, frameon=False)
+    figure.suptitle(title)
+    return figure

@@ -8,7 +8,7 @@ import pandas as pd
 from vae_core.data import DESCRIPTIONS
 
 SETTINGS = ["dataset", "kl_weight", "seed", "epochs", "batch_size", "learning_rate", "hidden_units", "threads"]
-LESSON_SETTINGS = ["latent_dim", "architecture"]  # of the notebooks beside train_vae, where they have them
+LESSON_SETTINGS = ["latent_dim", "architecture", "seeds"]  # of the notebooks beside train_vae, where they have them
 LESSON_SETTINGS += ["compared_kl_weight", "point_z0", "point_z1"]
 LESSON_SETTINGS += ["labels_into", "label", "cutout_size", "cutout_row", "cutout_column"]
 COMPARED = ["distortion", "rate", "objective", "negative_elbo", "nll", "mutual_information", "active_units"]
