@@ -224,7 +224,7 @@ lesson_figures.image_grid(conv_fashion.decoded(vaes, path), "z[0] above z[1]", l
 # %%
 grids = conv_fashion.window_grids(vaes, means)
 figure = lesson_figures.manifold_windows(grids, len(conv_fashion.WINDOWS), f"{data.name}: decoded grids")
-runs.save_figure(run / "decoder_manifold_windows.png", figure, colors=16)
+runs.save_figure(run / "decoder_manifold_windows.png", figure, colors=24)
 
 # %% [markdown]
 # The shares of codes and of prior samples in these windows and in [-3, 3], and of the grid's cells beyond three
@@ -258,7 +258,7 @@ manifold = latent.decode_grid(vae, axes)
 
 # %%
 title = f"{data.name}: decoded grid on [-3, 3] at {first}"
-runs.save_figure(run / "decoder_manifold.png", figures.decoder_manifold(manifold, axes, title, share), colors=16)
+runs.save_figure(run / "decoder_manifold.png", figures.decoder_manifold(manifold, axes, title, share), colors=24)
 kept = {"mean": mean, "log_var": log_var, "labels": data.test_labels, "axes": axes}
 runs.save_latent(run, {"manifold": manifold}, kept)
 runs.write_json(run / "measures.json", measured[first])
