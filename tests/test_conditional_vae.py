@@ -11,7 +11,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import expit
 
 from tests.test_notebooks import assert_publishable, streams
-from vae_core import architectures, conditional, latent, measures, runs, training
+from vae_core import architectures, conditional, latent, measures, runs, sweep, training
 from vae_core import conditional_tables as tables
 from vae_core.conditional import one_hot
 from vae_core.data import CLASS_NAMES
@@ -314,6 +314,12 @@ def test_a_bad_label_stops_the_notebook_with_one_line_before_anything_is_written
     assert not (tmp_path / "run").exists()
 
 
+def test_a_sweep_takes_a_parameter_that_is_a_word():
+    options = ["--notebook", "conditional_vae", "--dataset", "digits", "--kl-weights", "2", "-p", "labels_into", "both"]
+    (planned,) = sweep.plan(sweep._parser().parse_args(options))
+    assert (planned.config["labels_into"], planned.config["label"], planned.config["epochs"]) == ("both", 7, 20)
+
+
 @pytest.fixture(scope="module")
 def executed(tmp_path_factory):
     folder = tmp_path_factory.mktemp("conditional_vae")
@@ -342,6 +348,7 @@ def test_the_run_is_whole_and_its_numbers_agree(executed, digits):
 def test_the_model_can_be_read_back(executed, digits):
     vae = conditional.conditional_vae(0.5, seed=0, latent_dim=3)
     vae(vae.inputs(digits.test_images[:1], digits.test_labels[:1]))  # builds it
+    vae.optimizer.build(vae.trainable_variables)  # whose state is saved too
     vae.load_weights(executed / "run" / "model.weights.h5")
     kept = np.load(executed / "run" / "latent.npz")
     np.testing.assert_allclose(latent.encode(vae, digits.test_images)[0], kept["mean"], atol=1e-4)
