@@ -100,6 +100,41 @@ def test_the_same_sweep_again_runs_nothing_and_changes_no_run(digits_sweep):
     assert {path: path.read_bytes() for path in folder.rglob("record.json")} == before
 
 
+def test_a_sweep_over_another_notebook_goes_to_a_folder_of_its_own_with_tables_and_sheets(tmp_path):
+    arguments = ("--notebook", "conv_vae_binarized_mnist", "--dataset", "digits", "--results", tmp_path)
+    finished = run_sweep(*arguments, "--kl-weights", 0.5, 2, "--epochs", 1, "-p", "architecture", "dense")
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    folder = tmp_path / "lessons" / "conv_vae_binarized_mnist" / "digits"
+    names = {"kl_00.50_seed0", "kl_02.00_seed0"}
+    tables = {"summary.csv", "loss_table.csv", "loss_table.md"}
+    sheets = {"rate_distortion.png", "loss_curves.png", "latent_scatters.png", "decoder_manifolds.png"}
+    assert {path.name for path in folder.iterdir()} == names | tables | sheets | {".lock"}
+    for name in names:
+        assert runs.is_done(folder / name)
+        assert runs.read_json(folder / name / runs.RECORD)["notebook_seconds"] > 0
+        assert_publishable(folder / name / "run.ipynb")
+    summary = pd.read_csv(folder / "summary.csv")
+    assert summary["architecture"].tolist() == ["dense", "dense"]
+    losses = pd.read_csv(folder / "loss_table.csv")
+    assert losses["negative_elbo_mean"].tolist() == pytest.approx(summary["negative_elbo"].tolist())
+    assert not [name for name in losses if name.startswith("architecture")]
+
+
+def test_a_notebook_that_makes_no_run_or_is_misspelt_is_refused_with_the_names_of_those_that_do():
+    for name in ("conv_vae_fashon", "bug_gallery"):
+        refused = run_sweep("--notebook", name)
+        assert refused.returncode == 2
+        assert refused.stderr.startswith("sweep: --notebook must be one of autoencoder_vs_vae, conditional_vae, ")
+        assert refused.stderr.endswith(f"not '{name}'\n")
+
+
+def test_without_weights_another_notebook_is_run_at_its_own():
+    options = sweep._parser().parse_args(["--notebook", "conv_vae_fashion", "--dataset", "digits"])
+    (planned,) = sweep.plan(options)
+    assert planned.config["kl_weight"] == 0.392
+    assert planned.config["epochs"] == 10
+
+
 @pytest.mark.parametrize("weights", [(0, 1), (5,)], ids=["same weights", "new weight"])
 def test_runs_with_other_settings_are_named_and_never_mixed_in(digits_sweep, weights):
     folder, _, _ = digits_sweep
