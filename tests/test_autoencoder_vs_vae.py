@@ -396,6 +396,7 @@ def test_the_table_of_the_seed_document_has_the_runs_numbers(executed):
     assert document.columns.tolist() == ["seed", "what", "printed", "ours", "why they differ"]
     assert set(document["seed"]) == {"003"}
     assert document.notna().all(axis=None)
+    assert not document.apply(lambda column: column.str.contains("|", regex=False)).any(axis=None)  # it is Markdown too
     ours = document.drop_duplicates("what").set_index("what")["ours"]
     assert f"{measured['autoencoder_squared_error']:.2f}" in ours["reconstructions (figure 5)"]
     assert f"{measured['autoencoder_midpoints_outside']:.1%}" in ours["convexity"]

@@ -268,7 +268,7 @@ def seed_document(measured: Mapping[str, float], settings: Mapping[str, object])
             "normally distributed with mean 0 and variance 1",
             f"means of draws up to {m['draws_largest_mean']:.2f} from 0, variances {m['draws_least_variance']:.2f} to "
             f"{m['draws_largest_variance']:.2f}; moment_kl {m['moment_kl']:.2f} nats",
-            "true of all codes together, as far as it is; of each single image's q(z|x) it would be collapse: "
+            "true of all codes together, as far as it is; of each single image's posterior it would be collapse: "
             f"the rate is {m['rate']:.2f} nats, {m['active_units']} of {settings['latent_dim']} coordinates are active",
         ),
         (
