@@ -148,21 +148,22 @@ def test_visible_pixels_leave_out_the_square():
     assert set(columns) == {4, 5, 6}
 
 
-@pytest.mark.parametrize("kl_weight", [0.0, 1.0, 50.0])
-def test_best_guess_is_the_mode_given_the_visible_pixels(kl_weight):
-    """A decoder that draws every pixel with the logit z: the mode is the minimum of a function of one number."""
+@pytest.mark.parametrize(("kl_weight", "scale"), [(0.0, 1.0), (1.0, 1.0), (50.0, 1.0), (0.0, 100.0)])
+def test_best_guess_is_the_mode_given_the_visible_pixels(kl_weight, scale):
+    """A decoder that draws every pixel with the logit z / scale: the mode minimises a function of one number."""
     images, z = keras.Input((28, 28, 1)), keras.Input((1,))
-    mean = 0 * ops.mean(images, axis=(1, 2))
-    logits = ops.reshape(z, (-1, 1, 1, 1)) + ops.zeros((1, 28, 28, 1))
+    mean = 0 * ops.mean(images, axis=(1, 2)) + scale
+    logits = ops.reshape(z / scale, (-1, 1, 1, 1)) + ops.zeros((1, 28, 28, 1))
     vae = VAE(keras.Model(images, [mean, mean]), keras.Model(z, logits), kl_weight, seed=0, pixel_nll=squared_error)
     grey = np.full((2, 28, 28, 1), [[[[0.9]]], [[[0.3]]]], "float32")
     visible = conditional.visible_pixels(20, 0, 0)
     for image, guess in zip(grey, conditional.best_guess(vae, grey, visible), strict=True):
 
         def cost(z, pixel=image[0, 0, 0]):
-            return visible.sum() * (pixel - expit(z)) ** 2 + kl_weight * z**2 / 2
+            return visible.sum() * (pixel - expit(z / scale)) ** 2 + kl_weight * z**2 / 2
 
-        assert guess == pytest.approx(expit(minimize_scalar(cost).x), abs=0.02)
+        best = minimize_scalar(cost, bracket=(-scale, scale)).x
+        assert guess == pytest.approx(expit(best / scale), abs=0.02)
 
 
 def test_best_guess_does_not_look_at_hidden_pixels_and_the_filling_leaves_the_others(digits):
@@ -206,18 +207,33 @@ def test_codes_without_the_class_and_codes_that_are_the_class(rng):
     labels, train_labels = np.arange(3000) % 10, np.arange(6000) % 10
     none = tables.clusters(rng.normal(size=(3000, 4)), labels, rng.normal(size=(6000, 4)), train_labels)
     assert none["draws_knn_accuracy"] == pytest.approx(0.1, abs=0.03)
+    assert none["chance_knn_accuracy"] == pytest.approx(0.1, abs=0.03)
     assert none["class_information"] == pytest.approx(0, abs=0.03)
     assert none["silhouette"] < 0.01  # a little below 0: of nine other classes, the nearest counts
     centers = 100 * np.eye(10)
     near, train_near = (centers[those] + rng.normal(size=(len(those), 10)) for those in (labels, train_labels))
     all_of_it = tables.clusters(near, labels, train_near, train_labels)
     assert all_of_it["draws_knn_accuracy"] == 1
+    assert all_of_it["chance_knn_accuracy"] == pytest.approx(0.1, abs=0.03)
+    all_of_it["chance_knn_accuracy"] = 0.1
     assert all_of_it["class_information"] == pytest.approx(np.log(10), abs=1e-3)
     assert all_of_it["silhouette"] > 0.9
-    assert "tell nothing of the class" in tables.clusters_verdict(none, all_of_it, labels)
-    verdict = tables.clusters_verdict(all_of_it, all_of_it, labels)
-    assert "a lead of 90.0% over knowing nothing, 100% of the lead that codes without labels have" in verdict
-    assert tables.clusters_verdict(all_of_it, none | {"draws_knn_accuracy": 0.05}, labels).endswith("knowing nothing.")
+    assert "no more of the class in the codes than chance" in tables.clusters_verdict(none, all_of_it)
+    verdict = tables.clusters_verdict(all_of_it, all_of_it)
+    assert "a lead of 90.0% over chance, 100% of the lead that codes without labels have" in verdict
+    assert tables.clusters_verdict(all_of_it, none | {"draws_knn_accuracy": 0.05}).endswith("over chance.")
+
+
+def test_chance_is_what_the_vote_reaches_when_classes_are_not_equally_frequent(rng):
+    """Less than the share of the most frequent class, which a vote of ten does not always name."""
+    shares = np.array([0.2, *[0.8 / 9] * 9])
+    labels, train_labels = rng.choice(10, size=3000, p=shares), rng.choice(10, size=6000, p=shares)
+    none = tables.clusters(rng.normal(size=(3000, 4)), labels, rng.normal(size=(6000, 4)), train_labels)
+    error = np.hypot(none["draws_knn_accuracy_se"], none["chance_knn_accuracy_se"])
+    assert none["draws_knn_accuracy"] == pytest.approx(none["chance_knn_accuracy"], abs=3 * error)
+    assert none["chance_knn_accuracy"] < 0.2 - 3 * error
+    slightly = none | {"draws_knn_accuracy": none["chance_knn_accuracy"] + 4 * error}  # and yet below 20 %
+    assert "still tell something" in tables.clusters_verdict(slightly, none)
 
 
 def test_class_information_of_two_gaussians_is_what_their_overlap_leaves(rng):
@@ -245,6 +261,8 @@ def test_images_asked_for_are_counted_by_column(digits):
     drawn[:, np.arange(10), 0, np.arange(10)] = 1  # each column is what it was asked to be,
     drawn[3, 2, 0, 5] = 2  # but for one image that was to be a 2
     assert tables.asked(brightest_of_ten(), drawn).sum() == 39
+    measured = tables.measured_images(brightest_of_ten(), drawn, {}, {})
+    assert measured == pytest.approx({"asked_accuracy": 0.975, "asked_accuracy_se": 0.025})  # of rows 1, 1, 1, 0.9
     table = tables.asked_table(brightest_of_ten(), drawn, digits)
     assert table.index.tolist() == [*digits.class_names, "all"]
     assert table["asked for, taken for it"].str.split(" ").str[0].tolist()[:4] == [
@@ -254,7 +272,7 @@ def test_images_asked_for_are_counted_by_column(digits):
         "100.0%",
     ]
     assert table["else mostly for"].tolist() == ["-", "-", "5", *["-"] * 7, ""]
-    assert table.loc["all", "asked for, taken for it"].startswith("97.5%")
+    assert table.loc["all", "asked for, taken for it"] == "97.5% ± 2.5%"
 
 
 def test_paths_begin_and_end_at_styles_and_classes(vae):
@@ -269,9 +287,13 @@ def test_paths_begin_and_end_at_styles_and_classes(vae):
 def test_a_fade_has_even_steps_and_a_jump_has_one():
     start, end = np.zeros((28, 28)), np.full((28, 28), 0.8)
     fade, jump = np.linspace(start, end, 9), np.stack([start] * 4 + [end] * 5)
-    largest, mean = tables.largest_and_mean_step(np.stack([fade, jump]))
-    np.testing.assert_allclose(largest, [0.1, 0.8])
-    np.testing.assert_allclose(mean, [0.1, 0.1])
+    np.testing.assert_allclose(tables.unevenness(np.stack([fade, jump])), [1, 8])
+
+
+def test_a_path_along_which_nothing_changes_is_even():
+    still, rounded = np.full((2, 9, 28, 28), 0.5)
+    rounded[4] += 1e-7
+    np.testing.assert_array_equal(tables.unevenness(np.stack([still, rounded])), [1, 1])
 
 
 def test_kernel_pca_does_not_depend_on_the_scale_of_the_codes(rng):
@@ -280,6 +302,10 @@ def test_kernel_pca_does_not_depend_on_the_scale_of_the_codes(rng):
     one, other = (np.abs(conditional.kernel_pca(scale * codes)) for scale in (1, 7))
     assert one.shape == (200, 3)
     np.testing.assert_allclose(one, other, atol=1e-6)
+
+
+def test_codes_that_are_all_the_same_have_a_kernel_pca():
+    np.testing.assert_allclose(conditional.kernel_pca(np.full((300, 5), 0.7)), np.zeros((300, 3)), atol=1e-6)
 
 
 GOOD = {"latent_dim": 10, "label": 7, "cutout_size": 10, "cutout_row": 9, "cutout_column": 9}
@@ -370,7 +396,8 @@ def test_the_notebook_can_be_published_and_shows_what_it_says(executed):
     assert seed_numbers.columns.tolist() == ["seed", "what", "printed", "ours", "why they differ"]
     assert seed_numbers["ours"][0] == "3 + 10 = 13"
     measured = runs.read_json(executed / "run" / "measures.json")
-    assert (
-        f"rate {measured['rate']:.2f}, without labels {measured['unconditional_rate']:.2f}" in seed_numbers["ours"][2]
-    )
+    saved = measured["unconditional_rate"] - measured["rate"]
+    assert measured["rate_saved"] == pytest.approx(saved, abs=1e-4)
+    assert f": {saved:.2f} ± {measured['rate_saved_se']:.2f} less" in seed_numbers["ours"][2]
+    assert (measured["samples"], measured["proposals"]) == (8, 64)
     assert not re.search("nan|inf ", " ".join(seed_numbers["ours"]))

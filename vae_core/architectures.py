@@ -97,7 +97,10 @@ def four_conv_decoder(latent_dim: int = 2) -> keras.Model:
 
 
 def conditional_conv_decoder(latent_dim: int = 10, classes: int = 10) -> keras.Model:
-    """`conv_decoder` with the label joined to the code: [z, label], 10 + 10 numbers, to logits."""
+    """`conv_decoder` with the label joined to the code: [z, label], latent_dim + classes numbers, to logits.
+
+    As in seed 003, which prints no layers: the convolutions are seed 001's.
+    """
     z = keras.Input((latent_dim,), name="z")
     label = keras.Input((classes,), name="label")
     x = layers.Concatenate()([z, label])  # (batch, latent_dim + classes)

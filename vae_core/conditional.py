@@ -79,7 +79,10 @@ def one_hot(labels) -> np.ndarray:
 def conditional_vae(
     kl_weight: float, seed: int, learning_rate: float = 1e-3, latent_dim: int = 10, labels_into: str = "decoder"
 ) -> ConditionalVAE:
-    """Seed 003's model, compiled with Adam: squared errors, labels into the `decoder` or into `both`."""
+    """Seed 003's conditional VAE, with seed 001's convolutions since it prints no layers, compiled with Adam.
+
+    Squared errors; labels into the `decoder` or into `both`.
+    """
     keras.utils.set_random_seed(seed)
     build = {"decoder": architectures.conv_encoder, "both": architectures.labelled_conv_encoder}[labels_into]
     encoder, decoder = build(latent_dim), architectures.conditional_conv_decoder(latent_dim)
@@ -116,8 +119,8 @@ def check(latent_dim: int, label: int, cutout_size: int, cutout_row: int, cutout
             raise InputError(f"the cut-out leaves the image: {name} must be at most {largest}, not {square[name]}")
 
 
-def class_by_class(vae: ConditionalVAE, labels: np.ndarray, measure: Callable, *arrays: np.ndarray):
-    """What `measure(VAE, *arrays)` gives for each image, asked of the VAE of the image's class.
+def class_by_class(vae: ConditionalVAE, labels: np.ndarray, measure: Callable, *arrays: np.ndarray, **options):
+    """What `measure(VAE, *arrays, **options)` gives for each image, asked of the VAE of the image's class.
 
     For a given label a conditional VAE is an ordinary one: `measure` is `latent.encode`, `measures.terms`, ...
 
@@ -125,7 +128,7 @@ def class_by_class(vae: ConditionalVAE, labels: np.ndarray, measure: Callable, *
     returns: what `measure` returns, an array or several, (N, ...) in the order of the images
     """
     present = np.unique(labels)
-    parts = [measure(vae.given([label]), *(array[labels == label] for array in arrays)) for label in present]
+    parts = [measure(vae.given([label]), *(array[labels == label] for array in arrays), **options) for label in present]
     sorted_to_images = np.argsort(np.argsort(labels, kind="stable"))
     return keras.tree.map_structure(lambda *rows: np.concatenate(rows)[sorted_to_images], *parts)
 
@@ -160,16 +163,18 @@ def best_guess(vae: VAE, images: np.ndarray, visible: np.ndarray) -> np.ndarray:
 
     argmin over z of -log p(visible pixels|z) - kl_weight log p(z)
 
-    By Adam, from the mean of q(z|x) of the image with the other pixels black. For squared errors it is the mode of
-    p(z|visible pixels) at a pixel variance of kl_weight / 2.
+    A local optimum, by 60 steps of Adam from the mean of q(z|x) of the image with the other pixels black; a step is 0.1
+    of the codes' root mean square, or of the prior's 1 if that is more. For squared errors and a kl_weight above 0 it
+    is a mode of p(z|visible pixels) at a pixel variance of kl_weight / 2, as far as so many steps take it there.
 
     images: (N, 28, 28, 1); visible: (28, 28, 1)
     returns: expected images, (N, 28, 28, 1) in [0, 1]
     """
-    z = tf.Variable(latent.encode(vae, images * visible)[0])
+    start = latent.encode(vae, images * visible)[0]  # (N, latent_dim)
+    z = tf.Variable(start)
     seen = np.flatnonzero(visible)
     pixels = tf.constant(images.reshape(len(images), -1)[:, seen])  # (N, visible pixels)
-    optimizer = keras.optimizers.Adam(0.1)
+    optimizer = keras.optimizers.Adam(0.1 * max(1.0, float(np.sqrt(np.square(start).mean()))))
     optimizer.build([z])
 
     @tf.function
@@ -246,8 +251,8 @@ def kernel_pca(codes: np.ndarray) -> np.ndarray:
     returns: (at most 2000, 3)
     """
     codes = codes[:SHOWN_CODES]
-    gamma = 1 / (2 * kernel_width(codes) ** 2)
-    return KernelPCA(3, kernel="rbf", gamma=gamma, random_state=0).fit_transform(codes.astype(np.float64))
+    gamma = 1 / max(2 * kernel_width(codes) ** 2, np.finfo(np.float64).tiny)  # codes may all be the same
+    return KernelPCA(3, kernel="rbf", gamma=gamma, eigen_solver="dense").fit_transform(codes.astype(np.float64))
 
 
 def kernel_width(codes: np.ndarray) -> float:

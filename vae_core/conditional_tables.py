@@ -52,6 +52,7 @@ def clusters(
     """Whether codes tell the class, and whether classes are clusters; with standard errors over the test images.
 
     draws_knn_accuracy: `knn_accuracy` of these codes
+    chance_knn_accuracy: the same with the training labels shuffled, what the vote reaches if codes tell nothing
     class_information = H(y) - mean over images of -log r(y|z) <= I(y; z), in nats, r being the posterior of a Gaussian
     for each class, fitted to the training codes (quadratic discriminant analysis, covariances shrunken as by Ledoit and
     Wolf 2004, for small data sets); below 0 where r is too sure
@@ -62,10 +63,15 @@ def clusters(
     """
     classifier = QuadraticDiscriminantAnalysis(solver="eigen", shrinkage="auto").fit(train_codes, train_labels)
     log_r = classifier.predict_log_proba(codes)  # (N, classes)
-    return named("draws", knn_accuracy(train_codes, train_labels, codes, labels)) | with_error(
-        class_information=class_entropy(labels) + log_r[np.arange(len(codes)), labels],
-        silhouette=silhouette_samples(codes[:SHOWN_CODES], labels[:SHOWN_CODES]),
-    )
+    shuffled = np.random.default_rng(0).permutation(train_labels)
+    return {
+        **named("draws", knn_accuracy(train_codes, train_labels, codes, labels)),
+        **named("chance", knn_accuracy(train_codes, shuffled, codes, labels)),
+        **with_error(
+            class_information=class_entropy(labels) + log_r[np.arange(len(codes)), labels],
+            silhouette=silhouette_samples(codes[:SHOWN_CODES], labels[:SHOWN_CODES]),
+        ),
+    }
 
 
 def class_entropy(labels: np.ndarray) -> float:
@@ -73,32 +79,26 @@ def class_entropy(labels: np.ndarray) -> float:
     return float(entr(np.bincount(labels) / len(labels)).sum())
 
 
-def most_frequent(labels: np.ndarray) -> float:
-    """The share of the most frequent class: the accuracy of who knows nothing of the image."""
-    return float(np.bincount(labels).max() / len(labels))
+def clusters_table(measured: Mapping[str, Mapping[str, float]]) -> pd.DataFrame:
+    """`knn_accuracy`, of means, and `clusters` for each model."""
+    names = ("knn_accuracy", "draws_knn_accuracy", "chance_knn_accuracy", "class_information", "silhouette")
+    return pd.DataFrame({model: {name: _pair(values, name) for name in names} for model, values in measured.items()}).T
 
 
-def clusters_table(measured: Mapping[str, Mapping[str, float]], labels: np.ndarray) -> pd.DataFrame:
-    """`knn_accuracy`, of means, and `clusters` for each model, and what codes that tell nothing would have."""
-    chance = most_frequent(labels)
-    nothing = {"knn_accuracy": chance, "draws_knn_accuracy": chance, "class_information": 0, "silhouette": 0}
-    rows = {model: {name: _pair(values, name) for name in nothing} for model, values in measured.items()}
-    rows["codes that tell nothing"] = {name: f"{value:.3f}" for name, value in nothing.items()}
-    return pd.DataFrame(rows).T
-
-
-def clusters_verdict(conditional: Mapping[str, float], unconditional: Mapping[str, float], labels: np.ndarray) -> str:
-    """Whether the classes still cluster, in a sentence that is computed."""
-    chance, name = most_frequent(labels), "draws_knn_accuracy"
-    above, error, without = conditional[name] - chance, conditional[f"{name}_se"], unconditional[name] - chance
+def clusters_verdict(conditional: Mapping[str, float], unconditional: Mapping[str, float]) -> str:
+    """Whether the codes still tell the class, in a sentence that is computed."""
+    draws, chance = "draws_knn_accuracy", "chance_knn_accuracy"
+    above, without = (measured[draws] - measured[chance] for measured in (conditional, unconditional))
+    error = np.hypot(conditional[f"{draws}_se"], conditional[f"{chance}_se"])
     told = (
-        f"Nearest neighbours name the class of {conditional[name]:.1%} ± {error:.1%} of the test images, "
-        f"of {unconditional[name]:.1%} without labels; always naming the most frequent class, {chance:.1%}."
+        f"Nearest neighbours name the class of {conditional[draws]:.1%} ± {conditional[f'{draws}_se']:.1%} of the test "
+        f"images, of {unconditional[draws]:.1%} without labels; with shuffled training labels, "
+        f"{conditional[chance]:.1%} ± {conditional[f'{chance}_se']:.1%}."
     )
     if above < 3 * error:
-        return f"{told} **By this check the codes tell nothing of the class.**"
+        return f"{told} **This check shows no more of the class in the codes than chance shows here.**"
     share = f", {above / without:.0%} of the lead that codes without labels have" if without > 0 else ""
-    return f"{told} **The codes still tell something of the class**: a lead of {above:.1%} over knowing nothing{share}."
+    return f"{told} **The codes still tell something of the class**: a lead of {above:.1%} over chance{share}."
 
 
 def asked(judge: keras.Model, images: np.ndarray) -> np.ndarray:
@@ -109,7 +109,8 @@ def asked(judge: keras.Model, images: np.ndarray) -> np.ndarray:
 def asked_table(judge: keras.Model, images: np.ndarray, dataset: Dataset) -> pd.DataFrame:
     """For each class the share of images that the judge takes for it, what else it takes them for, and of real ones.
 
-    images: (styles, classes, 28, 28), column c asked to be of class c
+    images: (styles, classes, 28, 28), column c asked to be of class c; a row's images share a code, so that the error
+    of "all" is that over rows
     """
     taken, real = _taken(judge, images), _taken(judge, dataset.test_images)  # (styles, classes), (N,)
     rows = {}
@@ -121,7 +122,7 @@ def asked_table(judge: keras.Model, images: np.ndarray, dataset: Dataset) -> pd.
             "real, taken for it": _share(real[dataset.test_labels == label] == label),
         }
     rows["all"] = {
-        "asked for, taken for it": _share(taken == np.arange(CLASSES)),
+        "asked for, taken for it": _share((taken == np.arange(CLASSES)).mean(axis=1)),
         "else mostly for": "",
         "real, taken for it": _share(real == dataset.test_labels),
     }
@@ -160,7 +161,7 @@ def paths_table(judge: keras.Model, paths: Mapping[str, np.ndarray]) -> pd.DataF
         half_way = images.shape[1] // 2
         faded = (images[:, 0] + images[:, -1]) / 2
         rows[name] = {
-            "largest step / mean step": _cell(np.divide(*largest_and_mean_step(images))),
+            "largest step / mean step": _cell(unevenness(images)),
             "judge's confidence: ends": _cell(_confidence(judge, images[:, [0, -1]])),
             "half-way": _cell(_confidence(judge, images[:, half_way])),
             "half-way of a fade": _cell(_confidence(judge, faded)),
@@ -168,14 +169,15 @@ def paths_table(judge: keras.Model, paths: Mapping[str, np.ndarray]) -> pd.DataF
     return pd.DataFrame(rows).T
 
 
-def largest_and_mean_step(paths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Of the root mean square changes from image to image along each path.
+def unevenness(paths: np.ndarray) -> np.ndarray:
+    """Largest step / mean step of each path, a step being the root mean square change from image to image.
 
     paths: (number, steps, 28, 28)
-    returns: (number,) each; a mean of 0, of a decoder that does not listen, becomes 1e-9
+    returns: (number,), 1 or more; 1 for steps below 1e-6, the rounding noise of a decoder that does not listen
     """
     steps = np.sqrt(np.square(np.diff(paths, axis=1)).mean(axis=(2, 3)))  # (number, steps - 1)
-    return steps.max(axis=1), np.maximum(steps.mean(axis=1), 1e-9)
+    mean = steps.mean(axis=1)
+    return np.where(mean < 1e-6, 1, steps.max(axis=1) / np.maximum(mean, 1e-6))
 
 
 def measured_images(
@@ -184,12 +186,14 @@ def measured_images(
     errors: Mapping[str, np.ndarray],
     paths: Mapping[str, np.ndarray],
 ) -> dict[str, float]:
-    """What measures.json says of the images: `asked_accuracy`, `inpainting_<way>`, `largest_step_<path>`."""
-    unevenness = {name: np.divide(*largest_and_mean_step(images)) for name, images in paths.items()}
+    """What measures.json says of the images: `asked_accuracy`, `inpainting_<way>`, `largest_step_<path>`.
+
+    The ten images of a style share a code, so the error of `asked_accuracy` is that over styles.
+    """
     return with_error(
-        asked_accuracy=asked(judge, drawn).ravel(),
+        asked_accuracy=asked(judge, drawn).mean(axis=1),
         **{f"inpainting_{_identifier(name)}": error for name, error in errors.items()},
-        **{f"largest_step_{_identifier(name)}": values for name, values in unevenness.items()},
+        **{f"largest_step_{_identifier(name)}": unevenness(images) for name, images in paths.items()},
     )
 
 
@@ -202,28 +206,27 @@ def seed_rows(
         return f"{measured[name]:{form}} ± {measured[f'{name}_se']:{form}}"
 
     z, label = (part.shape[1] for part in vae.decoder.inputs)
-    saved = measured["unconditional_rate"] - measured["rate"]
     rows = [
         ("codes of the decoder", "20-dimensional", f"{z} + {label} = {z + label}", "the code and the one-hot label"),
         (
             "labels into a convolutional encoder",
-            "can't be concatenated to the images",
+            "can't be concatenated directly; could be incorporated",
             f"the encoder takes {' and '.join(part.name for part in vae.encoder.inputs)}",
-            "they can, as ten more channels, each one number all over: labels_into both",
+            "as ten more channels, each one number all over: labels_into both",
         ),
         (
             "the encoder doesn't have to learn what digit it is",
             "only the writing style",
-            f"rate {measured['rate']:.2f}, without labels {measured['unconditional_rate']:.2f} nats/image: "
-            f"{saved:.2f} less, where the label says {class_entropy(labels):.2f}",
-            "the seed trains no model without labels to compare with",
+            f"rate {pair('rate')}, without labels {pair('unconditional_rate')} nats/image: {pair('rate_saved')} less, "
+            f"where the label says {class_entropy(labels):.2f}",
+            "the seed trains no model without labels beside it; one training seed here, ± is over test images only",
         ),
         (
             "kernel PCA of the codes",
             "no clustering, homogenous",
             f"nearest neighbours name the class of {pair('draws_knn_accuracy', '.1%')}, without labels "
-            f"{measured['unconditional_draws_knn_accuracy']:.1%}, knowing nothing {most_frequent(labels):.1%}; class "
-            f"information {pair('class_information')} nats",
+            f"{measured['unconditional_draws_knn_accuracy']:.1%}, by chance {measured['chance_knn_accuracy']:.1%}; "
+            f"class information {pair('class_information')} nats",
             "the seed looks at two or three components; a class can be told by the others",
         ),
         (
@@ -236,7 +239,7 @@ def seed_rows(
             "a square cut out of images",
             "a corrective role, the best guess",
             f"squared error per pixel: the seed's way {pair('inpainting_label_decoded_code', '.4f')}, the best guess "
-            f"from visible pixels {pair('inpainting_label_best_guess', '.4f')}, with a wrong label "
+            f"from visible pixels (a local optimum) {pair('inpainting_label_best_guess', '.4f')}, with a wrong label "
             f"{pair('inpainting_wrong_label_best_guess', '.4f')}",
             "the seed encodes the hole as if the image were black there",
         ),
@@ -258,7 +261,8 @@ def unlike_the_seed(dataset: str, kl_weight: float, latent_dim: int, labels_into
     different = [f"{name} {ours[name]} instead of {value}" for name, value in seed.items() if ours[name] != value]
     return (
         f"This run differs from the seed: {', '.join(different) or 'in no setting that the seed names'}. "
-        "The seed says neither how many epochs it trains, nor its batch size, nor its layers."
+        "The seed says neither how many epochs it trains, nor its batch size, nor its layers: "
+        "the convolutions here are seed 001's."
     )
 
 
