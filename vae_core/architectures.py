@@ -128,7 +128,8 @@ def labelled_conv_encoder(latent_dim: int = 10, classes: int = 10) -> keras.Mode
 def sigma_encoder(hidden_units: int = 512, latent_dim: int = 30) -> keras.Model:
     """`models.mlp_encoder`, its second layer taken for sigma, as in seed 003: variance sigma^2 + 1e-7.
 
-    Nothing keeps sigma above 0: the sign is lost in the square (`mistakes.UnconstrainedSigma` shows what that costs).
+    The epsilon is ours, in the draw too: the seed has one of unknown size, in the KL term's logarithm alone. Nothing
+    keeps sigma above 0: the sign is lost in the square (`mistakes.UnconstrainedSigma` shows what that costs).
     """
     return _sigma_encoder(hidden_units, latent_dim, activation=None)
 

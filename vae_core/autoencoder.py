@@ -11,6 +11,7 @@ from keras import ops
 from sklearn.neighbors import NearestNeighbors
 
 from vae_core import generation, latent, measures
+from vae_core.aggregate import ACTIVE_VARIANCE
 from vae_core.architectures import noiseless_encoder
 from vae_core.coding_space import WITHIN_2, between, largest_step
 from vae_core.data import Dataset
@@ -140,8 +141,8 @@ def confidences(judge: keras.Model, images: np.ndarray) -> np.ndarray:
 def to_nearest(images: np.ndarray, known: np.ndarray) -> np.ndarray:
     """Squared error of each image against the nearest of the known ones, summed over pixels: (N,).
 
-    It sees what a classifier does not: strokes that belong to no digit. It forgives what a classifier does not: a
-    blurred image is nearer to the others than a sharp one.
+    It sees what a classifier does not: stray pixels. It forgives what a classifier does not: a blurred image is on
+    average nearer to the others than a sharp one.
 
     images: (N, 28, 28, 1), known: (M, 28, 28, 1)
     """
@@ -218,6 +219,12 @@ def seed_document(measured: Mapping[str, float], settings: Mapping[str, object])
     measured: what the notebook writes into measures.json; settings: the run's parameters
     """
     m = measured
+    progress = [
+        f"{m['confidence_epoch_0']:.3f} ({m['classes_epoch_0']}) untrained",
+        f"{m['confidence_first_epochs']:.3f} ({m['classes_first_epochs']}) after epoch {m['first_epochs']}",
+    ]
+    if m["first_epochs"] < settings["epochs"]:
+        progress.append(f"{m['prior_confidence']:.3f} ({m['prior_classes']}) after epoch {settings['epochs']}")
     said = [
         (
             "loss",
@@ -228,7 +235,7 @@ def seed_document(measured: Mapping[str, float], settings: Mapping[str, object])
         (
             "loss, squared errors",
             "a mean over pixels is certainly okay, but results in smaller gradients",
-            f"kl_weight {mean_over_pixels(settings['latent_dim']):g}",
+            f"kl_weight {mean_over_pixels():g} in place of 1",
             "wrong: beside a KL that stays a sum, the mean multiplies the weight by the number of pixels",
         ),
         (
@@ -247,9 +254,7 @@ def seed_document(measured: Mapping[str, float], settings: Mapping[str, object])
         (
             "progress (figure 4)",
             "converges rapidly, within a few epochs we can generate",
-            f"confidence (classes): {m['confidence_epoch_0']:.3f} ({m['classes_epoch_0']}) untrained, "
-            f"{m['confidence_first_epochs']:.3f} ({m['classes_first_epochs']}) after {m['first_epochs']} epochs, "
-            f"{m['prior_confidence']:.3f} ({m['prior_classes']}) after {settings['epochs']}; "
+            f"confidence (classes): {', '.join(progress)}; "
             f"real images {m['test_confidence']:.3f} ({m['test_classes']})",
             "no number in the seed; a classifier has to name a class and may be sure of grey noise: see the classes",
         ),
@@ -261,7 +266,7 @@ def seed_document(measured: Mapping[str, float], settings: Mapping[str, object])
             f"Gaussian fitted to its codes {m['autoencoder_gaussian_confidence']:.3f}, "
             f"{m['autoencoder_gaussian_nearest']:.1f}; real images {m['test_confidence']:.3f}, {m['test_nearest']:.1f}",
             "no number in the seed; the autoencoder's codes are not where the prior is, so that samples of a Gaussian "
-            "fitted to them are fairer to its decoder. The classifier overlooks stray strokes, the distance blur",
+            "fitted to them are fairer to its decoder. The classifier overlooks stray pixels, the distance blur",
         ),
         (
             "coordinates (figure 6)",
@@ -269,7 +274,8 @@ def seed_document(measured: Mapping[str, float], settings: Mapping[str, object])
             f"means of draws up to {m['draws_largest_mean']:.2f} from 0, variances {m['draws_least_variance']:.2f} to "
             f"{m['draws_largest_variance']:.2f}; moment_kl {m['moment_kl']:.2f} nats",
             "true of all codes together, as far as it is; of each single image's posterior it would be collapse: "
-            f"the rate is {m['rate']:.2f} nats, {m['active_units']} of {settings['latent_dim']} coordinates are active",
+            f"the rate is {m['rate']:.2f} nats, {m['active_units']} of {settings['latent_dim']} coordinates are active "
+            f"(variance of the means above {ACTIVE_VARIANCE:g})",
         ),
         (
             "coordinates, spread",
@@ -280,8 +286,8 @@ def seed_document(measured: Mapping[str, float], settings: Mapping[str, object])
         (
             "coordinates, symmetry",
             "coordinate 7 is a bit skewed",
-            f"largest skewness {m['draws_largest_skewness']:.2f}; samples of N(0, 1) would have "
-            f"{m['draws_skewness_error']:.2f} (standard error)",
+            f"largest skewness {m['draws_largest_skewness']:.2f}; the largest of as many coordinates of N(0, 1) is "
+            f"below {m['draws_skewness_limit']:.2f} in 95 % of cases",
             "which coordinate it is depends on the seed",
         ),
         (
@@ -289,14 +295,16 @@ def seed_document(measured: Mapping[str, float], settings: Mapping[str, object])
             "an elliptical Gaussian cloud, convex also in three dimensions",
             f"three components show {m['explained_3']:.1%} of the variance; "
             f"autoencoder {m['autoencoder_explained_3']:.1%}",
-            f"N(0, I) would show {3 / settings['latent_dim']:.1%}: a cloud that matches the prior has nothing to see",
+            f"N(0, I) would show {3 / settings['latent_dim']:.1%}, whichever three directions are shown",
         ),
         (
             "convexity",
             "the variational model gives a convex coding space",
             f"middles outside: {m['midpoints_outside']:.1%} of draws, {m['means_midpoints_outside']:.1%} of means, "
-            f"autoencoder {m['autoencoder_midpoints_outside']:.1%}",
-            "5 % or less without holes. Draws are means with noise, which can fill holes between the means",
+            f"autoencoder {m['autoencoder_midpoints_outside']:.1%}, "
+            f"samples of the prior {m['prior_midpoints_outside']:.1%}",
+            "clearly more than 5 % shows holes; less does not show that there are none, since in many dimensions "
+            "middles are nearer to everything. Draws are means with noise, which can fill holes between the means",
         ),
         (
             "interpolations (figure 10)",
@@ -313,13 +321,24 @@ def seed_document(measured: Mapping[str, float], settings: Mapping[str, object])
     return seed_table(("003", *row) for row in said)
 
 
-def mean_over_pixels(latent_dim: int) -> float:
+def unlike_the_seed(dataset: str, kl_weight: float, latent_dim: int) -> str:
+    """In which settings a run is not seed 003's, as sentences."""
+    seed = {"dataset": "mnist", "kl_weight": 1, "latent_dim": 30}
+    ours = {"dataset": dataset, "kl_weight": kl_weight, "latent_dim": latent_dim}
+    different = [f"{name} {ours[name]} instead of {value}" for name, value in seed.items() if ours[name] != value]
+    return (
+        f"This run differs from the seed: {', '.join(different) or 'in no setting that the seed names'}. "
+        "The seed says neither how many epochs it trains, nor its batch size, nor the width of its layers."
+    )
+
+
+def mean_over_pixels() -> float:
     """The kl_weight of a mean of squared errors over the pixels beside a sum of the KL, at a pixel variance of 1/2."""
     return kl_weight_of(
         likelihood="gaussian",
         pixels=PIXELS,
         channels=1,
-        latent_dim=latent_dim,
+        latent_dim=1,  # of no account while the KL is summed
         reconstruction_over_pixels="mean",
         variance=0.5,
     )

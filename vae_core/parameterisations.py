@@ -103,7 +103,7 @@ def convergence_table(histories: pd.DataFrame) -> pd.DataFrame:
             "rate before training": _spread(own.loc[own["epoch"] == 1, "initial_rate"]),
             "val_objective, epoch 1": _spread(own.loc[own["epoch"] == 1, "val_objective"]),
             f"val_objective, epoch {last}": _spread(own.loc[own["epoch"] == last, "val_objective"]),
-            f"epochs to within {NEAR:g} nat": _reached(needed[name]),
+            f"epochs to within {NEAR:g} nat of log-variance's end": _reached(needed[name]),
             "sigma below 0": _spread(100 * own.loc[own["epoch"] == 1, "negative_sigma"], 1, " %"),
         }
     return pd.DataFrame.from_dict(rows, orient="index")
@@ -118,31 +118,50 @@ def curves(histories: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 
 def leads(histories: pd.DataFrame) -> dict[str, float]:
-    """The mean over the epochs of `behind`: its mean over seeds, its 95 % interval's half width, and the seeds.
+    """`behind` on average over the epochs, and in the last: mean over seeds, 95 % interval's half width, the seeds.
 
-    The interval is Student's over the seeds; with one seed there is none, and the half width is left out. Beside them
-    the share of negative sigmas, mean over the seeds.
+    The average mixes speed, the level at the end and the start, which is why the last epoch and `epochs_needed` (where
+    all seeds get there) stand beside it. The interval is Student's over the seeds; with one seed there is none, and the
+    half width is left out. Also the share of negative sigmas, mean over the seeds.
     """
-    per_seed = behind(histories).groupby("seed").mean()  # (seeds, parameterisations)
-    measured = {"seeds_compared": len(per_seed), "negative_sigma": float(histories["negative_sigma"].mean())}
-    for name, values in per_seed.drop(columns="log-variance").items():
-        measured[f"{_key(name)}_behind"] = float(values.mean())
-        if len(values) > 1:
-            half = t.ppf(0.975, len(values) - 1) * values.std() / np.sqrt(len(values))
-            measured[f"{_key(name)}_behind_interval"] = float(half)
+    by_seed = behind(histories).groupby("seed")
+    needed = epochs_needed(histories)  # (seeds, parameterisations)
+    measured = {"seeds_compared": len(needed), "negative_sigma": float(histories["negative_sigma"].mean())}
+    for suffix, per_seed in (("behind", by_seed.mean()), ("behind_last", by_seed.last())):
+        for name, values in per_seed.drop(columns="log-variance").items():
+            measured[f"{_key(name)}_{suffix}"] = float(values.mean())
+            if len(values) > 1:
+                half = t.ppf(0.975, len(values) - 1) * values.std() / np.sqrt(len(values))
+                measured[f"{_key(name)}_{suffix}_interval"] = float(half)
+    for name, epochs in needed.dropna(axis="columns").items():
+        measured[f"{_key(name)}_epochs_needed"] = float(epochs.mean())
     return measured
 
 
 def verdict(measured: Mapping[str, float], name: str) -> str:
-    """Whether log-variance converges faster than another parameterisation, from `leads`: one sentence."""
-    lead, half = measured[f"{_key(name)}_behind"], measured.get(f"{_key(name)}_behind_interval")
-    said = f"{name} is {abs(lead):.2f} nats {'above' if lead >= 0 else 'below'} log-variance on average over the epochs"
+    """How another parameterisation compares with log-variance, from `leads`: at the end, and on average."""
+    key, seeds = _key(name), measured["seeds_compared"]
+    needed = measured.get(f"{key}_epochs_needed")
+    reached = "not with every seed" if needed is None else f"after {needed:.1f} epochs"
+    last, half_last = measured[f"{key}_behind_last"], measured.get(f"{key}_behind_last_interval")
+    said = (
+        f"{name} comes within {NEAR:g} nat of log-variance's end {reached} "
+        f"(log-variance after {measured['log_variance_epochs_needed']:.1f}), is in the last epoch {_apart(last)} "
+        f"log-variance{'' if half_last is None else f' (± {half_last:.2f})'}"
+    )
+    lead, half = measured[f"{key}_behind"], measured.get(f"{key}_behind_interval")
+    said += f", and {_apart(lead)} it over the epochs"
     if half is None:
         return f"{said}; with one seed nothing tells whether that is more than chance"
-    interval = f"95 % interval over {measured['seeds_compared']} seeds: {lead - half:z.2f} to {lead + half:z.2f}"
+    said += f" (95 % interval over {seeds} seeds: {lead - half:z.2f} to {lead + half:z.2f})"
     if abs(lead) <= half:
-        return f"{said} ({interval}): no difference beyond that between seeds"
-    return f"{said} ({interval}): log-variance converges {'faster' if lead > 0 else 'more slowly'}"
+        return f"{said}: no difference on average over the epochs that {seeds} seeds can show"
+    direction = "higher" if lead > 0 else "lower"
+    return f"{said}: its validation objective is {direction} on average over the epochs, the start included"
+
+
+def _apart(nats: float) -> str:
+    return f"{abs(nats):.2f} nats {'above' if nats >= 0 else 'below'}"
 
 
 def _key(name: str) -> str:
