@@ -66,6 +66,7 @@ from vae_core import (
     training,
 )
 from vae_core.data import load_dataset
+from vae_core.seeds import seed_markdown
 
 model = {"learning_rate": learning_rate, "hidden_units": hidden_units, "latent_dim": latent_dim}
 settings = {"kl_weight": kl_weight, "epochs": epochs, "batch_size": batch_size, **model, "seed": seed, "seeds": seeds}
@@ -347,7 +348,7 @@ normality = coding_space.normality(table, len(train_mean))
 measured |= {**information, **tables, **judged, **normality, **outside, **leads}
 document = autoencoder.seed_document(measured, settings)
 runs.replace_file(run / "seed_numbers.csv", document.to_csv(index=False))
-Markdown(document.to_markdown(index=False, disable_numparse=True))
+Markdown(seed_markdown(document))
 
 # %% [markdown]
 # ## The run folder

@@ -240,7 +240,7 @@ conv_fashion.window_table(means).round(4)
 # %%
 table = seeds.seed_table(conv_fashion.seed_rows(vae, history, *codes[first], point, settings, data))
 table.to_csv(run / "seed_numbers.csv", index=False)
-Markdown(table.to_markdown(index=False, disable_numparse=True))
+Markdown(seeds.seed_markdown(table))
 
 # %% [markdown]
 # ## The run folder

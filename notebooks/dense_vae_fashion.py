@@ -92,10 +92,11 @@ figures.training_curves(history, f"{data.name}, kl_weight {kl_weight:g}, seed {s
 
 # %%
 mean, log_var = latent.encode(vae, data.test_images)
-terms = measures.terms(vae, data.test_images, mean, log_var)
-nll = measures.nll_by_own_codes(vae, data.test_images, mean, log_var)
+elbo_draws, nll_draws = 8, 32  # per image; nll has as many from q(z|x) as from the prior
+terms = measures.terms(vae, data.test_images, mean, log_var, elbo_draws)
+nll = measures.nll_by_own_codes(vae, data.test_images, mean, log_var, nll_draws)
 measured = with_error(**terms, nll=nll) | measures.anchors(data.train_images, data.test_images)
-measured |= {"images": len(mean), "samples": 8, "proposals": 64}
+measured |= {"images": len(mean), "samples": elbo_draws, "proposals": 2 * nll_draws}
 pd.Series(measured, name=f"kl_weight {kl_weight:g}").round(2).to_frame()
 
 # %% [markdown]
@@ -146,8 +147,9 @@ pd.Series(judged, name=f"kl_weight {kl_weight:g}").round(3).to_frame()
 # the origin, and only their spread can say which image it was. The KL term still charges for $\mu$. What will the
 # encoder do with it? The second model has this mistake alone, with the same initial weights, batches and noise.
 #
-# The third is the tutorial's code to the letter: it also minimises the loss divided by 784. That should change nothing,
-# since RMSprop divides each step by the size of the gradients, all but for an epsilon of 1e-7 against division by zero.
+# The third has both of the tutorial's choices: the mean forgotten and the loss divided by 784 (with logits, where the
+# tutorial has probabilities). The division should change nothing, since RMSprop divides each step by the size of the
+# gradients, all but for an epsilon of 1e-7 against division by zero.
 # TensorFlow 2 of the tutorial's time added it to the root of the mean squared gradient. Keras 3 adds it under the root,
 # as if it were the square of a gradient of 0.0003. Which of the two models follows the printed losses?
 
@@ -233,9 +235,11 @@ figure = lesson_figures.image_grid(rows, title, ["images", "decoded images", "co
 runs.save_figure(run / "blends.png", figure)
 
 # %% [markdown]
-# Is the image halfway between two codes more like a real one than the image halfway between two images? For pairs of
-# test images of different classes: how sure the judge is, whether it sees one of the two classes, and how far the next
-# training image is (squared distance, summed over pixels). The first row is what a decoded image itself reaches.
+# Is the image halfway between two codes more like a real one than the image halfway between two images, or between what
+# they are decoded to? For pairs of test images of different classes: how sure the judge is, whether it sees one of the
+# two classes, and how far the nearest training image is (squared distance, summed over pixels). The first two rows are
+# what a test image reaches, and what it is decoded to. Blurred images lie nearer too: is a decoded image nearer to the
+# training images than a real one is?
 
 # %%
 midpoints = interpolation.midpoint_table(vae, judge, data, mean)

@@ -202,8 +202,8 @@ elbo.noise_table(model, x, seed).round(3)
 #   \left[\frac{(x - \hat x)^2}{2\sigma^2} + \tfrac12\log(2\pi\sigma^2)\right].
 # \end{aligned}$$
 #
-# Ten images under the mean training image as $\hat x$, by the suite's losses and by scipy.stats. Do they agree? How can
-# a negative log-likelihood be negative?
+# Ten images under the mean training image as $\hat x$, by the suite's losses and by scipy.stats, and once under perfect
+# copies, $\hat x = x$. Do they agree? How can a negative log-likelihood be negative?
 
 # %%
 images, mean_image = data.validation_images[:10], data.train_images.mean(axis=0)
@@ -302,7 +302,7 @@ lines = {
     "variance around the mean training image": data.train_images.var(axis=0).mean(),
     "the run's kl_weight": kl_weight,
 }
-curves = gaussian_pixels.variance_curves(models, data.validation_images, np.geomspace(0.01, 2, 121))
+curves = gaussian_pixels.variance_curves(models, data.validation_images, gaussian_pixels.variance_range(models))
 figure = lesson_figures.variances(
     {name: models[name].history for name in (learned, solved)},
     lines,
@@ -411,7 +411,7 @@ runs.save_figure(run / "decoder_manifold.png", figures.decoder_manifold(manifold
 
 # %%
 pd.set_option("display.max_colwidth", None)
-statements = seeds.seed_table(gaussian_pixels.seed_rows(q, p, pairs, linear, written, batches, gaps))
+statements = seeds.seed_table(gaussian_pixels.seed_rows(kl_weight, q, p, pairs, linear, written, batches, gaps))
 statements.to_csv(run / "seed_numbers.csv", index=False)
 statements.set_index(["seed", "what"])
 

@@ -104,7 +104,11 @@ def test_midpoints_are_compared_over_pairs_of_different_classes(painter):
     """Evenly grey images: black is class 0, white is class 1, and a judge that sees it."""
     grey = np.array([0.0, 1.0, 0.0, 0.0, 0.0, 1.0])  # of the test images: pairs (0, 0), (1, 0) and (0, 1)
     picture = np.ones((1, 28, 28, 1), "float32")
-    dataset = SimpleNamespace(train_images=np.concatenate([0 * picture, picture]), test_labels=grey.astype(int))
+    dataset = SimpleNamespace(
+        train_images=np.concatenate([0 * picture, picture]),
+        test_images=grey[:, None, None, None] * picture,
+        test_labels=grey.astype(int),
+    )
     mean = np.stack([10 * grey - 5, 0 * grey], axis=1)  # logits -5 and 5
 
     def judge(images):
@@ -113,9 +117,10 @@ def test_midpoints_are_compared_over_pairs_of_different_classes(painter):
 
     table = interpolation.midpoint_table(painter, judge, dataset, mean, pairs=500)
     end = 1 / (1 + np.exp(5))  # how far -5 is from black
-    expected = [784 * end**2, 784 / 4, 784 / 4]
+    expected = [0, 784 * end**2, 784 / 4, 784 / 4, 784 / 4]
     np.testing.assert_allclose(table["nearest training image"], expected, rtol=1e-3)
-    np.testing.assert_allclose(table["one of the two"], [0.5, 0, 0])
+    np.testing.assert_allclose(table["standard error"], 0, atol=1e-3)  # black and white are equally far from grey
+    np.testing.assert_allclose(table["one of the two"], [0.5, 0.5, 0, 0, 0])
     np.testing.assert_allclose(table["confidence"], 1 / (1 + 2 * np.exp(-9)), rtol=1e-6)
 
 
@@ -167,6 +172,7 @@ def test_draws_of_each_model_stand_below_the_images(digits):
 def test_the_printed_losses_are_the_seeds():
     printed = seed_000.printed_history()
     assert printed["epoch"].tolist() == list(range(1, 51))
+    assert printed["objective"].iloc[[0, 9, 49]].tolist() == pytest.approx([340.8832, 283.7296, 278.0848])
     assert printed["val_objective"].iloc[[0, 9, 49]].tolist() == pytest.approx([310.1504, 280.9856, 275.7328])
 
 
@@ -174,29 +180,34 @@ def test_rows_of_losses_compare_the_same_epoch_and_name_other_settings():
     printed = seed_000.printed_history()
     shifts = {seed_000.RIGHT: -78.4, seed_000.FORGOTTEN: 0.784, seed_000.AS_WRITTEN: 7.84}
     histories = {name: printed.assign(val_objective=printed["val_objective"] + nats) for name, nats in shifts.items()}
+    histories[seed_000.RIGHT]["objective"] += 78.4
     rows = seed_table(seed_000.loss_rows(histories, seed_000.SETTINGS, 55_000))
     assert rows["ours"].tolist() == [
         "1719",
+        "0.4547 (356.5) with the mean; 0.3547 (278.1) mean forgotten; 0.3547 (278.1) mean forgotten, loss / 784",
         "0.2517 (197.3) with the mean",
         "0.3527 (276.5) mean forgotten",
         "0.3617 (283.6) mean forgotten, loss / 784",
         "0.1000 with the mean; 0.0010 mean forgotten; 0.0100 mean forgotten, loss / 784",
         "+0.0090 per pixel (+7.1 nats/image) at the same rate",
     ]
-    assert rows["printed"].tolist() == ["1719", *3 * ["0.3517 (275.7)"], "-", "said"]
-    assert rows["why they differ"][1].endswith("changes the loss by +0.1010 per pixel (+79.2 nats/image).")
-    assert rows["why they differ"][4] == "The nearest: mean forgotten."
+    assert rows["printed"].tolist() == ["1719", "0.3547 (278.1)", *3 * ["0.3517 (275.7)"], "-", "said"]
+    assert rows["why they differ"][2].endswith("changes the loss by +0.1010 per pixel (+79.2 nats/image).")
+    assert rows["why they differ"][5] == "The nearest: mean forgotten."
     assert not rows["why they differ"].str.contains("Other settings").any()
 
     short = {name: history[:2] for name, history in histories.items()}
     settings = seed_000.SETTINGS | {"epochs": 2, "dataset": "mnist", "batch_size": 100}
     rows = seed_table(seed_000.loss_rows(short, settings, 55_000))
-    assert rows["printed"].tolist() == ["1719", *3 * ["0.3833 (300.5)"], "-", "said"]
+    assert rows["printed"].tolist() == ["1719", "0.3915 (306.9)", *3 * ["0.3833 (300.5)"], "-", "said"]
     assert rows["ours"][0] == "550"
     other = (
         "Other settings: dataset mnist instead of fashion_mnist, epochs 2 instead of 50, batch_size 100 instead of 32. "
     )
-    assert rows["why they differ"].str.startswith(other).tolist() == [False, True, True, True, True, False]
+    assert rows["why they differ"].str.startswith(other.strip()).tolist() == [False, *5 * [True], False]
+    assert not rows["why they differ"].str.contains("The nearest").any()
+    rows = seed_table(seed_000.loss_rows(short, seed_000.SETTINGS | {"epochs": 2}, 55_000))
+    assert rows["why they differ"][5] == "Other settings: epochs 2 instead of 50. The nearest: mean forgotten."
 
 
 def test_the_figure_says_whether_the_printed_losses_are_of_the_same_settings():
@@ -285,9 +296,10 @@ def test_the_notebooks_table_says_what_was_measured(executed):
     assert set(table["seed"]) == {"000"}
     assert table["ours"].notna().all()
     right = pd.read_csv(executed / "run" / "history.csv")["val_objective"].iloc[-1]
-    assert table["ours"][1] == f"{right / 784:.4f} ({right:.1f}) with the mean"
-    assert table["ours"][7] == "6 of 12 are in the seed's grid, 12 of 12 with corners aligned"
-    assert "kl_weight 0.5 instead of 1.0" in table["why they differ"][1]
+    assert table["ours"][2] == f"{right / 784:.4f} ({right:.1f}) with the mean"
+    assert table["ours"][8] == "6 of 12 are in the seed's grid, 12 of 12 with corners aligned"
+    assert "kl_weight 0.5 instead of 1.0" in table["why they differ"][2]
+    assert table["ours"][9].startswith("from the nearest training image: image ")
     cells = nbformat.read(executed / "out.ipynb", nbformat.NO_CONVERT).cells
     outputs = [output.data for cell in cells for output in cell.get("outputs", []) if "data" in output]
     assert sum("image/png" in data for data in outputs) == 9

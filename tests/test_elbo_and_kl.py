@@ -156,6 +156,8 @@ def test_likelihoods_agree_with_scipy_and_masses_are_known(digits, rng):
     table = gaussian_pixels.likelihood_table(digits.test_images[:4], rng.normal(size=(4, 28, 28, 1)).astype("float32"))
     assert table["vae_core.losses"].to_numpy() == pytest.approx(table["scipy.stats"].to_numpy(), rel=1e-5)
     assert table.loc["Gaussian, variance 0.5", "scipy.stats"] == table.iloc[-1]["scipy.stats"]
+    copies = table.loc["Gaussian, variance 0.04, perfect copies"]
+    assert copies.to_numpy() == pytest.approx(PIXELS * np.log(0.2 * np.sqrt(2 * np.pi)), rel=1e-5)
     masses = gaussian_pixels.mass_table(0.8)
     assert masses["all numbers, integral"].iloc[1:].to_numpy() == pytest.approx(1)
     assert masses.loc["Bernoulli", "0 and 1, sum"] == pytest.approx(1)
@@ -260,6 +262,20 @@ def test_the_twin_is_trained_to_the_same_model_and_the_others_are_not(beside):
     assert "the ratio 0.5" in gaussian_pixels.twin_words(beside)
     factor = 0.5 / solved.variance
     assert f"is {factor:.3g} times the second" in gaussian_pixels.exchange_words(beside)
+
+
+def test_curves_over_the_variance_reach_that_of_every_model(beside):
+    run, _, _, solved = beside.values()
+    assert gaussian_pixels.variance_range(beside)[[0, -1]].tolist() == [0.01, 2]
+    wide = {"one": Trained(run.vae, run.history, 5.0), "other": Trained(solved.vae, solved.history, 1e-4)}
+    assert gaussian_pixels.variance_range(wide)[[0, -1]].tolist() == [1e-4, 5]
+
+
+def test_a_smaller_last_batch_does_not_count_for_more(few):
+    vae = gaussian_vae(GaussianVAE, 1.0, 0.3, 0, 1e-3, 16)
+    history, _ = train(vae, few, 1, 80, 0)  # 100 images: batches of 80 and 20
+    expected = at_variance(PIXELS * history["mean_squared_error"], 0.3)
+    np.testing.assert_allclose(history["distortion"], expected, rtol=1e-6)
 
 
 def test_history_and_measures_report_the_mean_squared_error_and_the_distortion_at_it(beside):
@@ -398,6 +414,8 @@ def test_the_notebook_shows_its_figures_and_the_seeds_statements(executed):
     assert statements.columns.tolist() == ["seed", "what", "printed", "ours", "why they differ"]
     assert set(statements["seed"]) == {"001", "003"}
     assert statements.notna().all(axis=None)
+    gap = statements.set_index("what").loc["KL(q || p(z|x)) in the end", "why they differ"]
+    assert "at kl_weight 0.5 the objective is not the ELBO of variance 1" in gap
 
 
 def test_a_bad_parameter_stops_the_notebook_with_one_line(tmp_path):

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from vae_core import findings, tables
+from vae_core import collector, findings, seeds, tables
 
 
 def summary(rates, distortions, seeds=(0, 1), spread=1.0, **settings):
@@ -170,3 +170,16 @@ def test_a_weight_that_is_not_ahead_at_every_seed_alike_is_not_the_only_best():
 
 def test_a_sweep_without_the_weights_0_or_1_has_no_surprises():
     assert findings.surprises_page(surprising().query("kl_weight > 0")) == ""
+
+
+def test_the_page_of_the_seeds_keeps_a_pipe_within_its_cell(tmp_path, monkeypatch):
+    for notebook, seed in (("one", "003"), ("two", "001")):
+        folder = tmp_path / notebook / "mnist" / "run"
+        folder.mkdir(parents=True)
+        rows = seeds.seed_table([(seed, "KL(q || p(z|x))", "0", "-", "it is no | of Markdown")])
+        rows.to_csv(folder / "seed_numbers.csv", index=False)
+    monkeypatch.setattr(collector, "LESSONS", tmp_path)
+    first, second = collector.seed_page().splitlines()[2:]
+    cells = [cell.strip() for cell in first.replace(r"\|", "PIPE").strip("|").split("|")]
+    assert cells == ["001", "KL(q PIPEPIPE p(zPIPEx))", "0", "-", "it is no PIPE of Markdown"]
+    assert second.startswith("| 003")

@@ -13,6 +13,7 @@ from vae_core.canvas import covering_square
 from vae_core.data import CLASS_NAMES
 from vae_core.errors import InputError
 from vae_core.findings import surprises_page
+from vae_core.seeds import seed_markdown
 from vae_core.tables import loss_table, loss_table_page, ranked_rates, reproduction_page, summary_table
 from vae_core.windows import share_within
 
@@ -135,9 +136,10 @@ def _lesson_lines() -> list[str]:
 
 def seed_page() -> str:
     """What the seed documents printed or say beside what the published lessons found, as Markdown."""
-    tables = [pd.read_csv(path, dtype=str) for path in sorted(LESSONS.glob("*/*/*/seed_numbers.csv"))]
-    rows = pd.concat(tables).sort_values("seed", kind="stable")
-    return rows.to_markdown(index=False, disable_numparse=True)
+    tables = [
+        pd.read_csv(path, dtype=str, keep_default_na=False) for path in sorted(LESSONS.glob("*/*/*/seed_numbers.csv"))
+    ]
+    return seed_markdown(pd.concat(tables).sort_values("seed", kind="stable"))
 
 
 def _gallery_row(run, here: str) -> str:

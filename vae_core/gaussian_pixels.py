@@ -41,6 +41,8 @@ CELLS = 256  # of a quadrature, in each dimension
 def likelihood_table(images: np.ndarray, logits: np.ndarray) -> pd.DataFrame:
     """-log p(x|z) by `vae_core.losses` and by scipy.stats, mean over images; and the sum of squared errors as one.
 
+    One row is for perfect copies instead of the logits.
+
     images, logits: (N, 28, 28, 1)
     """
     binary = (images > 0.5).astype(images.dtype)
@@ -49,6 +51,8 @@ def likelihood_table(images: np.ndarray, logits: np.ndarray) -> pd.DataFrame:
     for variance in (1, 0.5, 0.04):
         log_density = norm(mean, np.sqrt(variance)).logpdf(images)  # (N, 28, 28, 1)
         rows[f"Gaussian, variance {variance:g}"] = (gaussian_nll(images, mean, variance), log_density)
+    of_copy = norm(images, np.sqrt(0.04)).logpdf(images)
+    rows["Gaussian, variance 0.04, perfect copies"] = (gaussian_nll(images, images, 0.04), of_copy)
     half = norm(mean, np.sqrt(0.5)).logpdf(images)
     rows["sum of squared errors + pixels/2 log(pi)"] = (squared_error(images, logits) + constant(0.5), half)
     table = {
@@ -179,9 +183,9 @@ class GaussianVAE(VAE):
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """As in VAE."""
-        mean_squared_error = ops.mean(ops.square(x - ops.sigmoid(y_pred[2])))
-        self.squares_tracker.update_state(mean_squared_error)
-        self.variance_tracker.update_state(self.variance(mean_squared_error))
+        mean_squared_errors = ops.mean(ops.square(x - ops.sigmoid(y_pred[2])), axis=(1, 2, 3))  # (batch,)
+        self.squares_tracker.update_state(mean_squared_errors)
+        self.variance_tracker.update_state(self.variance(ops.mean(mean_squared_errors)))
         return super().compute_loss(x, y, y_pred, sample_weight, training)
 
 
@@ -378,6 +382,12 @@ def models_table(models: Mapping[str, Trained], images: np.ndarray) -> pd.DataFr
     return pd.DataFrame(rows).T.rename_axis("trained with")
 
 
+def variance_range(models: Mapping[str, Trained]) -> np.ndarray:
+    """Variances for `variance_curves`: 0.01 to 2, and as far beyond as those of the models are."""
+    own = [model.variance for model in models.values()]
+    return np.geomspace(min(0.01, *own), max(2, *own), 121)
+
+
 def variance_curves(models: Mapping[str, Trained], images: np.ndarray, variances: np.ndarray) -> pd.DataFrame:
     """The negative ELBO of each model, were its pixels' variance another: a column per model, a row per variance."""
     columns = {}
@@ -486,11 +496,19 @@ def posteriors_on(vae: VAE, images: np.ndarray, z: np.ndarray, variance: float) 
 
 
 def seed_rows(
-    q, p, pairs: pd.DataFrame, linear: pd.DataFrame, written: pd.DataFrame, batches: pd.DataFrame, gaps: pd.DataFrame
+    kl_weight: float,
+    q,
+    p,
+    pairs: pd.DataFrame,
+    linear: pd.DataFrame,
+    written: pd.DataFrame,
+    batches: pd.DataFrame,
+    gaps: pd.DataFrame,
 ) -> list[tuple[str, str, str, str, str]]:
     """What seeds 001 and 003 say of this lesson's subjects, beside what came out: rows for `seeds.seed_table`.
 
-    q, p: the two Gaussians; the tables are those of kl_table, elbo_table, seed_001_table, batch_table and gap_table
+    kl_weight: of the run; q, p: the two Gaussians
+    the tables: those of kl_table, elbo_table, seed_001_table, batch_table and gap_table
     """
     apart = (pairs["KL(q || p)"].astype(float) - pairs["quadrature"].astype(float)).abs().max()
     same_entropy = pairs.loc["N(2, 1²)", "N(-1, 1²)"]
@@ -499,6 +517,10 @@ def seed_rows(
     diagonal = linear.loc["the best diagonal q", "KL(q || p(z|x))"]
     last = batches.iloc[-1]
     gap = "; ".join(f"{name}: {number:.2f}" for name, number in gaps["KL(q || p(z|x))"].items())
+    other_posterior = (
+        f"; at kl_weight {kl_weight:g} the objective is not the ELBO of variance 1: in that reading q is made for "
+        "another posterior"
+    )
     area = expectation(q, lambda z: q.logpdf(z) - p.logpdf(z), seed=0)["quadrature"]
     suite = float(kl_divergence(np.ones((1, 1)), np.full((1, 1), 2 * np.log(0.5)))[0])
     weight = kl_weight_of(likelihood="gaussian", pixels=PIXELS, channels=1, latent_dim=2)
@@ -537,7 +559,8 @@ def seed_rows(
             "KL(q || p(z|x)) in the end",
             "about 0; = 0",
             f"linear model, best diagonal q: {diagonal:.3f} nats; {gap} nats/image",
-            "0 is reached only if the family of q holds the posterior and the encoder finds it",
+            "0 is reached only if the family of q holds the posterior and the encoder finds it"
+            + (other_posterior if kl_weight != 1 else ""),
         ),
         (
             "001",

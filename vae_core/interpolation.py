@@ -11,6 +11,7 @@ from scipy.stats import chi2
 from sklearn.neighbors import NearestNeighbors
 
 from vae_core.data import Dataset
+from vae_core.estimates import with_error
 from vae_core.generation import judgement, sharpness
 from vae_core.latent import decode
 from vae_core.models import VAE
@@ -92,11 +93,11 @@ def blends(vae: VAE, images: np.ndarray, mean: np.ndarray, steps: int = 7) -> np
 
 
 def midpoint_table(vae: VAE, judge: keras.Model, dataset: Dataset, mean: np.ndarray, pairs: int = 500) -> pd.DataFrame:
-    """What is halfway between test images of different classes: the decoded images' mean, or the decoded mean code?
+    """Halfway between test images of different classes: the mean image, the mean decoded image, the decoded mean code.
 
     `confidence` is the judge's mean largest probability; `one of the two` the share that it takes for one of the
-    classes of the pair; `nearest training image` the squared distance to it, summed over pixels, mean over pairs. The
-    first row, what the first images themselves are decoded to, says what can be had.
+    classes of the pair; `nearest training image` the squared distance to it, summed over pixels, mean over pairs, and
+    `standard error` is its. The first two rows say what can be had: the pairs' first images, and these decoded.
 
     mean: (N, latent_dim), the codes of the test images; of the first 2 * pairs, one half is paired with the other
     """
@@ -104,25 +105,28 @@ def midpoint_table(vae: VAE, judge: keras.Model, dataset: Dataset, mean: np.ndar
     first, second = np.arange(pairs), np.arange(pairs, 2 * pairs)
     different = dataset.test_labels[first] != dataset.test_labels[second]
     first, second = first[different], second[different]
+    images = dataset.test_images[first], dataset.test_images[second]
     ends = decode(vae, mean[first]), decode(vae, mean[second])
     rows = {
+        "image": images[0],
         "decoded image": ends[0],
+        "mean of two images": (images[0] + images[1]) / 2,
         "mean of two decoded images": (ends[0] + ends[1]) / 2,
         "decoded mean of two codes": decode(vae, (mean[first] + mean[second]) / 2),
     }
     neighbours = NearestNeighbors(n_neighbors=1, algorithm="brute").fit(_flat(dataset.train_images))
     classes = np.stack([dataset.test_labels[first], dataset.test_labels[second]])  # (2, pairs)
-    return pd.DataFrame.from_dict(
-        {
-            name: {
-                "confidence": judgement(judge, images).max(axis=1).mean(),
-                "one of the two": (judgement(judge, images).argmax(axis=1) == classes).any(axis=0).mean(),
-                "nearest training image": np.mean(neighbours.kneighbors(_flat(images))[0] ** 2),
-            }
-            for name, images in rows.items()
-        },
-        orient="index",
-    )
+    table = {}
+    for name, pictures in rows.items():
+        judged = judgement(judge, pictures)  # (pairs, classes)
+        nearest = with_error(nearest=neighbours.kneighbors(_flat(pictures))[0][:, 0] ** 2)
+        table[name] = {
+            "confidence": judged.max(axis=1).mean(),
+            "one of the two": (judged.argmax(axis=1) == classes).any(axis=0).mean(),
+            "nearest training image": nearest["nearest"],
+            "standard error": nearest["nearest_se"],
+        }
+    return pd.DataFrame.from_dict(table, orient="index")
 
 
 def _flat(images: np.ndarray) -> np.ndarray:

@@ -14,7 +14,7 @@ from vae_core import latent, measures
 from vae_core.architectures import gelu_decoder, gelu_encoder
 from vae_core.mistakes import Fixed, ForgottenMean, MeanOverPixels
 from vae_core.models import VAE
-from vae_core.seeds import PIXELS, SEED_000_VALIDATION, per_pixel
+from vae_core.seeds import PIXELS, SEED_000_TRAINING, SEED_000_VALIDATION, per_pixel
 
 SETTINGS = {
     "dataset": "fashion_mnist",
@@ -29,7 +29,7 @@ RIGHT, FORGOTTEN, AS_WRITTEN = "with the mean", "mean forgotten", "mean forgotte
 
 
 class AsWritten(ForgottenMean, MeanOverPixels):
-    """Seed 000's code as it stands: the mean forgotten, and the mean over pixels minimised."""
+    """Both of seed 000's choices: the mean forgotten, and the mean over pixels minimised."""
 
 
 MISTAKES = {FORGOTTEN: ForgottenMean, AS_WRITTEN: AsWritten}
@@ -45,8 +45,7 @@ def mistaken_vae(mistake: str, kl_weight: float, seed: int, learning_rate: float
 
 def other_settings(settings: Mapping[str, object]) -> str:
     """What of a run is not as in the seed, in words; empty if nothing is."""
-    differing = [name for name, value in SETTINGS.items() if settings[name] != value]
-    return ", ".join(f"{name} {settings[name]} instead of {SETTINGS[name]}" for name in differing)
+    return ", ".join(f"{name} {settings[name]} instead of {SETTINGS[name]}" for name in _differing(settings))
 
 
 def figure_title(settings: Mapping[str, object]) -> str:
@@ -58,8 +57,9 @@ def figure_title(settings: Mapping[str, object]) -> str:
 
 
 def printed_history() -> pd.DataFrame:
-    """The printed validation losses in nats per image, one row per epoch: epoch, val_objective."""
-    return pd.DataFrame({"epoch": range(1, 51), "val_objective": PIXELS * np.array(SEED_000_VALIDATION)})
+    """The printed losses in nats per image, one row per epoch: epoch, objective, val_objective."""
+    losses = {"objective": SEED_000_TRAINING, "val_objective": SEED_000_VALIDATION}
+    return pd.DataFrame({"epoch": range(1, 51), **{name: PIXELS * np.array(loss) for name, loss in losses.items()}})
 
 
 def comparison(vaes: Mapping[str, VAE], histories: Mapping[str, pd.DataFrame], images: np.ndarray) -> pd.DataFrame:
@@ -107,6 +107,9 @@ def loss_rows(
         AS_WRITTEN: "Keras 3's RMSprop adds its epsilon of 1e-7 under the root, where it outweighs all gradients below "
         f"0.0003. Here dividing the loss changes it by {_change(dividing)}.",
     }
+    trained = {name: _both(history["objective"].iloc[epoch - 1]) for name, history in histories.items()}
+    # runs of fewer or more epochs can be compared over those that both have; runs with other settings cannot
+    nearest = f"The nearest: {min(distances, key=distances.get)}." if set(_differing(settings)) <= {"epochs"} else ""
     what = f"validation loss after epoch {epoch}, per pixel (nats/image)"
     printed = _both(PIXELS * SEED_000_VALIDATION[epoch - 1])
     steps, batch_size = -(-train_images // settings["batch_size"]), settings["batch_size"]
@@ -117,12 +120,18 @@ def loss_rows(
             f"{steps}",
             f"{train_images} training images, batches of {batch_size}.",
         ),
+        (
+            f"training loss of epoch {epoch}, per pixel (nats/image)",
+            _both(PIXELS * SEED_000_TRAINING[epoch - 1]),
+            "; ".join(f"{loss} {name}" for name, loss in trained.items()),
+            f"{other}A mean over the steps of the epoch, while the weights change.",
+        ),
         *((what, printed, f"{_both(ours[name])} {name}", other + why) for name, why in whys.items()),
         (
             f"root mean square distance of ours from the printed losses, epochs 1 to {epoch}, per pixel",
             "-",
             "; ".join(f"{distance:.4f} {name}" for name, distance in distances.items()),
-            f"{other}The nearest: {min(distances, key=distances.get)}.",
+            (other + nearest).strip(),
         ),
         (
             "a loss divided by 784 needs a larger learning rate",
@@ -144,7 +153,10 @@ def said_rows(
     judged: from `generation.evaluate`; midpoints: from `interpolation.midpoint_table`
     """
     seed_way, aligned = (found.sum() for found in originals.values())
-    nearest = midpoints["nearest training image"]
+    columns = midpoints["nearest training image"], midpoints["standard error"]
+    nearest = {
+        name: f"{distance:.1f} ± {error:.1f}" for name, distance, error in zip(midpoints.index, *columns, strict=True)
+    }
     rows = [
         (
             "decoded samples of the prior look like the training images",
@@ -162,9 +174,9 @@ def said_rows(
         (
             "halfway between two codes looks like the data, halfway between two images like both on top of each other",
             "said",
-            f"{nearest['decoded mean of two codes']:.1f} and {nearest['mean of two decoded images']:.1f} from the "
-            f"nearest training image; decoded images themselves {nearest['decoded image']:.1f}",
-            "Squared distance, summed over pixels, for pairs of different classes.",
+            f"from the nearest training image: {'; '.join(f'{name} {far}' for name, far in nearest.items())}",
+            "Squared distance, summed over pixels, for pairs of different classes, ± standard error. Blurred images "
+            "lie nearer too.",
         ),
     ]
     return [("000", *row) for row in rows]
@@ -172,6 +184,10 @@ def said_rows(
 
 def _really_sampled(vae: VAE, mean: np.ndarray, log_var: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return tuple(map(np.asarray, vae.really_sampled(mean, log_var))) if isinstance(vae, Fixed) else (mean, log_var)
+
+
+def _differing(settings: Mapping[str, object]) -> list[str]:
+    return [name for name, value in SETTINGS.items() if settings[name] != value]
 
 
 def _distance(history: pd.DataFrame, epochs: int) -> float:

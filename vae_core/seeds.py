@@ -78,6 +78,11 @@ def seed_table(rows: Iterable[tuple[str, str, str, str, str]]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
+def seed_markdown(table: pd.DataFrame) -> str:
+    """A `seed_table` as Markdown, in which a | of its own would end a cell."""
+    return table.map(lambda text: text.replace("|", r"\|")).to_markdown(index=False, disable_numparse=True)
+
+
 def per_pixel(nats: float) -> float:
     """Nats per image as a loss that averages over pixels says it."""
     return nats / PIXELS

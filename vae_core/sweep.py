@@ -114,7 +114,10 @@ def _termination_as_interrupt() -> Iterator[None]:
 
 
 def plan(options: argparse.Namespace) -> list[Run]:
-    """The runs that the options ask for. Raises InputError for whatever would make them fail or mean something else."""
+    """The runs that the options ask for. Raises InputError for options, types and numbers that cannot be.
+
+    Words among the parameters are checked by the notebook, before it trains.
+    """
     if options.workers < 1:
         raise InputError(f"--workers must be at least 1, not {options.workers}")
     defaults = _parameters_of(options.notebook)
