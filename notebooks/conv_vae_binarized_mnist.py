@@ -144,11 +144,12 @@ binarized.estimate_table(estimates).round(4)
 
 # %% [markdown]
 # Training follows gradients, not values. Here are those of this run's objective for one batch of training images, with
-# either estimate of the rate, with respect to all weights. Do the two have the same mean, and does the one with less
-# noise in its values have less noise here, too? (At kl_weight 0 they are the same.)
+# either estimate of the rate, with respect to all weights. Does the one with less noise in its values have less noise
+# here, too? And do the two have the same mean: is the mean of their difference, draw by draw, about as long as noise
+# alone makes the mean of so many draws? (At kl_weight 0 they are the same.)
 
 # %%
-binarized.gradient_table(vae, data.train_images[:batch_size]).round(2)
+binarized.gradient_table(vae, data.train_images[:batch_size]).round(3)
 
 # %% [markdown]
 # ## Reconstructed or generated?
@@ -183,8 +184,9 @@ runs.save_figure(run / "latent_scatter.png", scatter)
 # %% [markdown]
 # ## From image to image
 #
-# The seed's last figure: images decoded on a grid at the prior's quantiles, so that every cell stands for the same
-# share of samples. What lies between two classes: images of the one or the other, or pictures that are neither?
+# The seed's last figure shows transitions, without code; here they are decoded on a grid at the prior's quantiles, so
+# that every cell stands for the same share of samples. What lies between two classes: images of the one or the other,
+# or pictures that are neither?
 
 # %%
 quantiles = windows.quantile_axes(cells=20)

@@ -18,9 +18,10 @@
 # since the sum is $-2 \cdot$ rate, and $784 \cdot 5\cdot10^{-4} = 0.392$. The number before the KL term looks like next
 # to nothing; on the scale distortion + kl_weight * rate it is 0.392, less than half of the ELBO's 1.
 #
-# This notebook builds the seed's model, trains it at one weight and, beside it, at a second one, and repeats every
-# figure of the seed for both. What does the larger weight do to codes and images? And is the region that the seed
-# decodes the one that samples come from? Losses are in nats per image, or per pixel where they are the seed's.
+# This notebook builds the seed's model, trains it at one weight and, if `compared_kl_weight` is another, at that one
+# too, and repeats every figure of the seed for each. What does the other weight do to codes and images? And is the
+# region that the seed decodes the one that samples come from? Losses are in nats per image, or per pixel where they are
+# the seed's.
 
 # %% tags=["parameters"]
 dataset: str = "fashion_mnist"  # fashion_mnist, mnist, digits, or auto: mnist if it can be had, else digits
@@ -81,9 +82,9 @@ figures.image_row(images, data.description, names)
 # ## The layers
 #
 # Output shapes and parameters of the encoder, beside what the seed prints. Which layer has four fifths of them? The
-# seed's last two layers are called `latent_mu` and `latent_sigma`, and the latter is said to be a standard deviation;
-# its code takes it for a log-variance, and so does ours. The seed counts the draw of z as one more layer, without
-# parameters.
+# seed's last two layers are called `latent_mu` and `latent_sigma`, and the latter is said to be a log variance, a
+# standard deviation and a variance, by turns; its code takes it for a log-variance, and so does ours. The seed counts
+# the draw of z as one more layer, without parameters.
 
 # %%
 conv_fashion.layer_table(architectures.four_conv_encoder(), seeds.SEED_002_LAYERS["encoder"])
@@ -143,15 +144,18 @@ runs.save_figure(run / "seed_losses.png", figure)
 # %% [markdown]
 # ## In numbers, on the test images
 #
-# What does the larger weight buy in rate, and what does it cost in distortion? `negative_elbo` and `nll` (-log p(x),
+# What does the other weight change in rate, and what in distortion? `negative_elbo` and `nll` (-log p(x),
 # importance-weighted) can be compared between weights. The rate is `mutual_information`, which tells images apart, plus
 # `marginal_kl`, the distance of all codes together from the prior. `share_in_window` is that of the codes on [-3, 3].
-# The column of differences is the last weight's number minus the first's.
+#
+# With two models, the difference is the other one's number minus that of the run's own. Both code the same images, so
+# its standard error is that of the mean of the differences image by image. It knows of no other training: each weight
+# was trained once, and another seed moves these numbers too. By how much, a sweep with `--seeds` tells.
 
 # %%
 codes = conv_fashion.encode_each(vaes, data.test_images)
-measured = conv_fashion.evaluate_each(vaes, data, codes)
-conv_fashion.comparison(measured).round(3)
+measured, per_image = conv_fashion.evaluate_each(vaes, data, codes)
+conv_fashion.comparison(measured, per_image)
 
 # %% [markdown]
 # All measures of the run's own model. Those that end in _se are standard errors over the images;

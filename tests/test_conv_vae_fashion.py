@@ -1,6 +1,7 @@
 """Seed 002's notebook, run as a reader runs it, and the functions behind it."""
 
 import json
+import re
 from dataclasses import replace
 
 import nbformat
@@ -75,6 +76,9 @@ def test_figures_and_tables_of_both_weights_are_shown(executed):
     comparison = next(table for table in tables if "difference" in table)
     assert "kl_weight 0.392" in comparison
     assert "kl_weight 1" in comparison
+    errors = re.findall(r"<th>(\w+)</th>(?:\s*<td>[-\d.]+</td>){3}\s*<td>([\d.]+)</td>", comparison)
+    assert [name for name, _ in errors] == ["distortion", "rate", "negative_elbo", "nll"]
+    assert all(float(error) > 0 for _, error in errors)
     note = next(text for text in outputs_of(executed / "out.ipynb", "text/markdown") if "beside the seed" in text)
     assert "dataset digits, not fashion_mnist; epochs 2, not 10; batch_size 100, not 32" in note
     assert "trained on 1,200 images and validated on the first 300" in note
@@ -91,6 +95,8 @@ def test_the_seed_s_numbers_stand_beside_those_of_this_run(executed):
         assert ours == pytest.approx(history["val_objective"][epoch - 1] / 784, abs=6e-5)
     why = table.loc["training loss per pixel, epoch 1", "why they differ"]
     assert why.startswith("dataset digits, not fashion_mnist; batch_size 100, not 32; trained on 1,200 images")
+    beyond = "the window is not where samples come from: 76% of its cells lie beyond 3 sigma"
+    assert table.loc["range of the latent space", "why they differ"].startswith(beyond)
     assert table.loc["the point to decode", "ours"] == "(-3, 4): 4e-06 of the prior is farther out"
 
 
@@ -164,11 +170,20 @@ def test_settings_that_are_not_the_seed_s_are_named(digits):
     assert conv_fashion.what_differs(other, digits).startswith("kl_weight 1.0, not 0.392; trained on")
 
 
-def test_the_comparison_ends_with_the_last_weight_minus_the_first():
-    measured = {f"kl_weight {c}": dict.fromkeys(conv_fashion.COMPARED, float(c)) for c in (1, 4)}
-    assert (conv_fashion.comparison(measured)["difference"] == 3).all()
-    alone = conv_fashion.comparison({"kl_weight 4": measured["kl_weight 4"]})
-    assert (alone["difference"] == 0).all()
+def test_the_comparison_ends_with_the_second_model_minus_the_first_and_the_error_over_the_same_images(rng):
+    noise = 100 * rng.random(50)  # of the images: the same in both models
+    shift = np.tile([1.0, 5.0], 25)
+    per_image = {"one": {"nll": noise}, "other": {"nll": noise + shift}}
+    measured = {name: {**dict.fromkeys(conv_fashion.COMPARED, 2.0)} for name in per_image}
+    for name, values in per_image.items():
+        measured[name]["nll"] = values["nll"].mean()
+    table = conv_fashion.comparison(measured, per_image)
+    assert table.columns.tolist() == ["one", "other", "difference", "standard error"]
+    assert table.loc["nll", "difference"] == "3.000"
+    assert float(table.loc["nll", "standard error"]) == pytest.approx(2 / np.sqrt(49), abs=1e-3)
+    assert table.loc["knn_accuracy"].tolist() == ["2.000", "2.000", "0.000", "-"]
+    alone = conv_fashion.comparison({"one": measured["one"]}, {"one": per_image["one"]})
+    assert alone.columns.tolist() == ["one"]
 
 
 def test_a_point_is_measured_against_the_prior_and_the_codes():

@@ -143,32 +143,40 @@ def encode_each(vaes: Mapping[str, VAE], images: np.ndarray) -> dict[str, tuple[
 
 def evaluate_each(
     vaes: Mapping[str, VAE], dataset: Dataset, codes: Mapping[str, tuple[np.ndarray, np.ndarray]]
-) -> dict[str, dict[str, float]]:
+) -> tuple[dict[str, dict[str, float]], dict[str, dict[str, np.ndarray]]]:
     """The measures of `measures` and `aggregate` for each model, and the share of its codes on [-3, 3].
 
     Only the first model's `nll` is checked by quadrature, which takes as long as all the rest.
 
     codes: mean and log-variance for the test images, (N, 2) each
+    returns: the measures, and `measures.per_image`, both by the models' names
     """
-    result, images, labels = {}, dataset.test_images, dataset.test_labels
+    measured, per_image, labels = {}, {}, dataset.test_labels
     for name, vae in vaes.items():
-        own = (vae, images, *codes[name])
-        by_images = (
-            with_error(**measures.terms(*own), nll=measures.nll(*own))
-            if result
-            else measures.evaluate(vae, dataset, *codes[name])
-        )
+        mean, log_var = codes[name]
+        per_image[name] = measures.per_image(vae, dataset.test_images, mean, log_var)
+        by_images = with_error(**per_image[name]) if measured else measures.summary(vae, dataset, mean, per_image[name])
         train_mean, _ = latent.encode(vae, dataset.train_images)
-        by_codes = aggregate.evaluate(*codes[name], labels, train_mean, dataset.train_labels)
-        share = windows.share_within(codes[name][0], windows.uniform_axes())
-        result[name] = {**by_images, **by_codes, "share_in_window": share}
-    return result
+        by_codes = aggregate.evaluate(mean, log_var, labels, train_mean, dataset.train_labels)
+        share = windows.share_within(mean, windows.uniform_axes())
+        measured[name] = {**by_images, **by_codes, "share_in_window": share}
+    return measured, per_image
 
 
-def comparison(measured: Mapping[str, Mapping[str, float]]) -> pd.DataFrame:
-    """The measures that the weight decides, a column for each model, and how far the last is from the first."""
+def comparison(
+    measured: Mapping[str, Mapping[str, float]], per_image: Mapping[str, Mapping[str, np.ndarray]]
+) -> pd.DataFrame:
+    """The measures that the weight decides, a column for each model; of two, the second minus the first.
+
+    The standard error of a difference is that of the mean of the differences between the same images, (N,).
+    """
     table = pd.DataFrame(measured).loc[list(COMPARED)]
-    return table.assign(difference=table.iloc[:, -1] - table.iloc[:, 0])
+    if len(measured) == 2:
+        one, other = per_image.values()
+        paired = with_error(**{name: other[name] - one[name] for name in one})
+        errors = pd.Series({name: paired[f"{name}_se"] for name in one})
+        table = table.assign(difference=table.iloc[:, 1] - table.iloc[:, 0], **{"standard error": errors})
+    return table.map(lambda value: "-" if np.isnan(value) else f"{value:.3f}")
 
 
 def path_to(point: Sequence[float]) -> np.ndarray:
@@ -278,14 +286,14 @@ def seed_rows(
             "784 * 5e-4: beside a mean over 784 pixels; the 1/2 of the KL makes up for the mean over 2 dimensions",
         ),
         (
-            *("002", "what the output z_sigma is", "standard deviation, variance"),
+            *("002", "what the output z_sigma is", "log variance, standard deviation and variance, by turns"),
             f"log-variance; {np.mean(log_var < 0):.1%} below 0",
-            "it is used as a log-variance; neither of the others can be below 0",
+            "it is used as a log-variance; neither of the other two can be below 0",
         ),
         (
             *("002", "range of the latent space", "about -5 to 5"),
             f"codes from {mean.min():.1f} to {mean.max():.1f}, {inside:.1%} within [-5, 5]",
-            f"the outermost codes are not where samples come from: {far_cells:.0%} of the window's cells lie beyond "
+            f"the window is not where samples come from: {far_cells:.0%} of its cells lie beyond "
             f"{FAR} sigma, where {np.exp(-(FAR**2) / 2):.1%} of the prior is",
         ),
         (

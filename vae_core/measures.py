@@ -1,6 +1,6 @@
 """How well a trained VAE codes images: the two terms, the bound, and -log p(x) itself, in nats per image."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import vae_core.backend  # noqa: F401
 
@@ -17,6 +17,7 @@ from vae_core.estimates import with_error
 from vae_core.losses import bernoulli_nll, bernoulli_nll_pairs, kl_divergence
 from vae_core.models import VAE, Sampling
 
+SAMPLES = 8  # draws from q(z|x) of each image for the distortion
 PROPOSALS = 20_000
 CHECKED = 200  # images for which the quadrature is done too
 BLOCK = 500  # codes decoded at a time: 20 MB beside 10,000 images
@@ -27,21 +28,52 @@ def evaluate(
     dataset: Dataset,
     mean: np.ndarray,
     log_var: np.ndarray,
-    samples: int = 8,
+    samples: int = SAMPLES,
     proposals: int = PROPOSALS,
     seed: int = 0,
 ) -> dict[str, float]:
-    """What the reference model is measured by, on the test images: `terms` and `nll`, with the check of the latter.
+    """What the reference model is measured by, on the test images: the `summary` of `per_image`.
 
     mean, log_var: (N, latent_dim), of q(z|x) of the test images
+    """
+    values = per_image(vae, dataset.test_images, mean, log_var, samples, proposals, seed)
+    return summary(vae, dataset, mean, values, samples, proposals)
+
+
+def per_image(
+    vae: VAE,
+    images: np.ndarray,
+    mean: np.ndarray,
+    log_var: np.ndarray,
+    samples: int = SAMPLES,
+    proposals: int = PROPOSALS,
+    seed: int = 0,
+) -> dict[str, np.ndarray]:
+    """`terms` and `nll` of each image: five arrays (N,), nats per image."""
+    return {
+        **terms(vae, images, mean, log_var, samples, seed),
+        "nll": nll(vae, images, mean, log_var, proposals, seed),
+    }
+
+
+def summary(
+    vae: VAE,
+    dataset: Dataset,
+    mean: np.ndarray,
+    values: Mapping[str, np.ndarray],
+    samples: int = SAMPLES,
+    proposals: int = PROPOSALS,
+) -> dict[str, float]:
+    """The means of `per_image` over the test images, with the check of `nll`.
+
+    mean: (N, latent_dim), of q(z|x) of the test images; values: (N,) each, found with these samples and proposals
     returns: means over the images in nats per image with their standard errors, the two anchors between which a
     Bernoulli distortion makes sense, and the numbers of images, of draws and of proposals per image
     """
     images = dataset.test_images  # (N, 28, 28, 1)
-    estimate = nll(vae, images, mean, log_var, proposals, seed)
     return {
-        **with_error(**terms(vae, images, mean, log_var, samples, seed), nll=estimate),
-        **(quadrature_check(vae, images[:CHECKED], mean, estimate) if mean.shape[1] == 2 else {}),
+        **with_error(**values),
+        **(quadrature_check(vae, images[:CHECKED], mean, values["nll"]) if mean.shape[1] == 2 else {}),
         **anchors(dataset.train_images, images),
         "images": len(images),
         "samples": samples,
@@ -50,7 +82,7 @@ def evaluate(
 
 
 def terms(
-    vae: VAE, images: np.ndarray, mean: np.ndarray, log_var: np.ndarray, samples: int = 8, seed: int = 0
+    vae: VAE, images: np.ndarray, mean: np.ndarray, log_var: np.ndarray, samples: int = SAMPLES, seed: int = 0
 ) -> dict[str, np.ndarray]:
     """Both terms, the distortion averaged over draws from q(z|x), and their sums.
 
