@@ -178,7 +178,15 @@ def numbers_in(text: str) -> set[str]:
 
 
 def shown_numbers(notebook: Path) -> list[float]:
-    """All numbers in the outputs and the prose of an executed notebook, and in the measures of its run."""
+    """All numbers in the outputs and the prose of an executed notebook, and in the measures of its run.
+
+    Of an explorer page: those of its answers and tables.
+    """
+    if notebook.suffix == ".html":
+        page = json.loads(re.search(r'id="data">(.*?)</script>', notebook.read_text(), re.DOTALL)[1])
+        texts = [question["answer"] for question in page["questions"]]
+        texts += [text for weight in page["weights"] for text in weight["measured"].values()]
+        return [float(number.replace(",", "")) for text in texts for number in numbers_in(text.replace("%", " "))]
     cells = nbformat.read(notebook, nbformat.NO_CONVERT).cells
     outputs = [output for cell in cells for output in cell.get("outputs", [])]
     texts = [cell.source for cell in cells if cell.cell_type == "markdown"]

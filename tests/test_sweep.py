@@ -36,7 +36,7 @@ def digits_sweep(tmp_path_factory):
 def test_a_sweep_leaves_the_files_of_the_contract_and_nothing_else(digits_sweep):
     folder, _, _ = digits_sweep
     names = [runs.run_name(kl_weight, seed) for kl_weight in (0, 1) for seed in (0, 1)]
-    tables = {"summary.csv", "loss_table.csv", "loss_table.md", "report.ipynb"}
+    tables = {"summary.csv", "loss_table.csv", "loss_table.md", "report.ipynb", "explorer.html"}
     assert {path.name for path in folder.iterdir()} == {*names, *tables, *SHEETS, ".lock"}
     for name in names:
         assert {path.name for path in (folder / name).iterdir()} == RUN_FILES | {"run.ipynb"}

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from vae_core import runs, sheets
+from vae_core import explorer, runs, sheets
 from vae_core.canvas import covering_square
 from vae_core.data import CLASS_NAMES
 from vae_core.errors import InputError
@@ -37,6 +37,7 @@ def collect(sweep_dir: Path) -> None:
     summary = summary_table(finished)
     _write_tables(sweep_dir, summary)
     _draw_sheets(sweep_dir, finished, summary)
+    _write_explorer(sweep_dir)
     _renew_gallery(sweep_dir)
 
 
@@ -150,6 +151,13 @@ def _gallery_row(run, here: str) -> str:
         f"[at quantiles]({folder}/decoder_manifold_quantiles.png), "
         f"[over the codes]({folder}/decoder_manifold_occupied.png) |"
     )
+
+
+def _write_explorer(sweep_dir: Path) -> None:
+    try:
+        explorer.write_explorer(sweep_dir)
+    except InputError as error:  # the tables and sheets are there all the same
+        print(f"explorer.html is not written anew: {error}", file=sys.stderr)
 
 
 def _renew_gallery(sweep_dir: Path) -> None:

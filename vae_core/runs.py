@@ -49,13 +49,14 @@ SMALLEST = {
     "seeds": 1,
     "threads": 1,
     "samples": 2,
+    "height": 100,
 }
 LARGEST = {
     "seed": 2**32 - 1,  # what NumPy and Keras take
     "point_z0": 100,  # no prior sample is ever so far out
     "point_z1": 100,
 }
-WHOLE = ("epochs", "batch_size", "hidden_units", "latent_dim", "seed", "seeds", "threads", "samples")
+WHOLE = ("epochs", "batch_size", "hidden_units", "latent_dim", "seed", "seeds", "threads", "samples", "height")
 
 
 def check_parameters(numbers: Mapping[str, object]) -> None:

@@ -1,0 +1,71 @@
+"""A real browser, offline, for the explorer's tests and for its picture in the README.
+
+python -m tests.browser results/published/kl_sweep/mnist/explorer.html results/published/kl_sweep/mnist/explorer.png
+"""
+
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from selenium import webdriver
+from selenium.webdriver.support.ui import WebDriverWait
+
+CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+FLAGS = (
+    *("--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"),
+    *("--disable-component-update", "--disable-sync", "--disable-quic"),
+)
+
+
+@contextmanager
+def offline_browser() -> Iterator[webdriver.Chrome]:
+    options = webdriver.ChromeOptions()
+    for flag in FLAGS:
+        options.add_argument(flag)
+    options.binary_location = CHROMIUM
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
+    driver.execute_cdp_cmd("Network.enable", {})
+    offline = {"offline": True, "latency": 0, "downloadThroughput": 0, "uploadThroughput": 0}
+    driver.execute_cdp_cmd("Network.emulateNetworkConditions", offline)
+    try:
+        yield driver
+    finally:
+        driver.quit()
+
+
+def resize(driver: webdriver.Chrome, width: int, height: int) -> None:
+    size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+
+
+def open_page(
+    driver: webdriver.Chrome, page: Path, width: int = 1300, height: int = 900, scheme: str = "light"
+) -> None:
+    """Open an explorer and wait until all of it is drawn."""
+    resize(driver, width, height)
+    media = [{"name": "prefers-color-scheme", "value": scheme}]
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": media})
+    driver.get(page.resolve().as_uri())
+    wait(driver, "document.body.dataset.ready === 'yes'")
+    wait(driver, "document.getElementById('manifold').dataset.cells === '400'")
+
+
+def wait(driver: webdriver.Chrome, condition: str) -> None:
+    WebDriverWait(driver, 30).until(lambda driver: driver.execute_script(f"return {condition}"))
+
+
+def screenshot(driver: webdriver.Chrome, path: Path) -> None:
+    """The whole page, however long."""
+    width, height = driver.execute_script("return [innerWidth, document.documentElement.scrollHeight]")
+    resize(driver, width, height)
+    path.parent.mkdir(exist_ok=True)
+    driver.save_screenshot(str(path))
+
+
+if __name__ == "__main__":
+    with offline_browser() as chromium:
+        open_page(chromium, Path(sys.argv[1]), width=1400)
+        screenshot(chromium, Path(sys.argv[2]))
