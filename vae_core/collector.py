@@ -93,8 +93,8 @@ def gallery_page(finished: pd.DataFrame) -> str:
         [
             "# What the weight on the KL term does",
             "",
-            f"The authors' sweep, run by the code of this repository. Start with the [report]({here}/report.ipynb), or play "
-            f"with the [explorer]({here}/explorer.html) (download it and open it: GitHub shows its source).",
+            f"The authors' sweep, run by the code of this repository. Start with the [report]({here}/report.ipynb), or "
+            f"play with the [explorer]({here}/explorer.html) (download it and open it: GitHub shows its source).",
             "",
             loss_table_page(summary_table(finished)),
             "## What one may not expect",
