@@ -172,6 +172,9 @@ runs.save_figure(run / "losses_beside_printed.png", figure)
 # The second and the third loss charge for a mean that is never used. So here are the honest terms as well: those of the
 # Gaussian that the codes are really drawn from, on the validation images, in nats per image. How large are the means
 # that the decoder never sees (`size of the means`), and what carries the information instead?
+#
+# The tutorial says that the logarithm of the variance is "more stable in value". Where a mean is far above the median,
+# a few images decide it: look at `largest log_var`, whose exponential is a variance that the KL term charges for.
 
 # %%
 seed_000.comparison(vaes, histories, data.validation_images).round(2)

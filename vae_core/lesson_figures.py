@@ -196,15 +196,22 @@ def grids_beside(grids: Mapping[str, np.ndarray], title: str, framed: Mapping[st
 def losses_beside_printed(printed: pd.DataFrame, histories: Mapping[str, pd.DataFrame], title: str) -> Figure:
     """Validation losses per epoch beside printed ones, per pixel on the left, in nats per image on the right.
 
+    The picture ends a little above what is printed, and says how many epochs are above it.
+
     printed, histories: epoch and val_objective, in nats per image
     """
     figure, axes = new_figure(9, 4.8)
+    top = 1.2 * max(printed["val_objective"].max(), *(history["val_objective"].min() for history in histories.values()))
+    lowest = min(table["val_objective"].min() for table in (printed, *histories.values()))
     axes.plot(
         printed["epoch"], per_pixel(printed["val_objective"]), color="#94a4a2", linewidth=7, label="printed by the seed"
     )
     for color, style, (name, history) in zip(LINE_COLORS, LINE_STYLES, histories.items(), strict=False):
         line = {"color": color, "linestyle": style, "linewidth": 2, "marker": marker_of(history)}
-        axes.plot(history["epoch"], per_pixel(history["val_objective"]), label=f"ours, {name}", **line)
+        outside = int(np.sum(history["val_objective"] > top))
+        beyond = f" ({outside} of {len(history)} epochs above the picture)" if outside else ""
+        axes.plot(history["epoch"], per_pixel(history["val_objective"]), label=f"ours, {name}{beyond}", **line)
+    axes.set_ylim(bottom=per_pixel(0.97 * lowest), top=per_pixel(top))
     epoch_axis(axes, "validation loss per pixel [nats]")
     axes.secondary_yaxis("right", functions=(lambda loss: PIXELS * loss, per_pixel)).set_ylabel("[nats/image]")
     axes.legend()
