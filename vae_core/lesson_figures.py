@@ -214,7 +214,7 @@ def losses_beside_printed(printed: pd.DataFrame, histories: Mapping[str, pd.Data
     axes.set_ylim(bottom=per_pixel(0.97 * lowest), top=per_pixel(top))
     epoch_axis(axes, "validation loss per pixel [nats]")
     axes.secondary_yaxis("right", functions=(lambda loss: PIXELS * loss, per_pixel)).set_ylabel("[nats/image]")
-    axes.legend()
+    axes.legend(framealpha=1)
     axes.set_title(title)
     return figure
 

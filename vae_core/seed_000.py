@@ -24,7 +24,7 @@ SETTINGS = {
     "batch_size": 32,
     "learning_rate": 1e-3,
 }
-LAST = 10  # epochs whose median is compared
+LAST = 10  # epochs whose median training loss is compared
 EXPLODED = 1.2  # times the least validation loss; the printed ones stay below
 STEPS = 1719  # gradient steps per epoch, as printed
 RIGHT, FORGOTTEN, AS_WRITTEN = "with the mean", "mean forgotten", "mean forgotten, loss / 784"
@@ -97,14 +97,14 @@ def loss_rows(
 ) -> list[tuple[str, str, str, str, str]]:
     """Rows for `seeds.seed_table`: the printed losses and steps beside ours, over as many epochs as both have.
 
-    Losses are the median of the last ten epochs: in some epochs single images with an exploding log-variance make the
-    mean of an epoch meaningless.
+    Validation losses are the least of all epochs, training losses the median of the last ten: in some epochs single
+    images with an exploding log-variance make the mean of an epoch meaningless.
 
     histories: of RIGHT, FORGOTTEN and AS_WRITTEN; settings: of the run, `dataset` too
     """
     epoch = min(len(histories[RIGHT]), len(SEED_000_VALIDATION))
     last = slice(max(0, epoch - LAST), epoch)
-    ours = {name: history["val_objective"].iloc[last].median() for name, history in histories.items()}
+    ours = {name: history["val_objective"].iloc[:epoch].min() for name, history in histories.items()}
     forgetting, dividing = ours[FORGOTTEN] - ours[RIGHT], ours[AS_WRITTEN] - ours[FORGOTTEN]
     distances = {name: _distance(history, epoch) for name, history in histories.items()}
     other = other_settings(settings)
@@ -120,7 +120,7 @@ def loss_rows(
     # runs of fewer or more epochs can be compared over those that both have; runs with other settings cannot
     nearest = f"The nearest: {min(distances, key=distances.get)}." if set(_differing(settings)) <= {"epochs"} else ""
     over = f"median of epochs {last.start + 1} to {epoch}, per pixel (nats/image)"
-    printed = _both(PIXELS * float(np.median(SEED_000_VALIDATION[last])))
+    least, printed = f"validation loss, least of epochs 1 to {epoch}", _both(PIXELS * min(SEED_000_VALIDATION[:epoch]))
     exploded = {name: exploded_epochs(history) for name, history in histories.items()}
     steps, batch_size = -(-train_images // settings["batch_size"]), settings["batch_size"]
     rows = [
@@ -137,7 +137,7 @@ def loss_rows(
             f"{other}A mean over the steps of the epoch, while the weights change.",
         ),
         *(
-            (f"validation loss, {over}", printed, f"{_both(ours[name])} {name}", other + why)
+            (f"{least}, per pixel (nats/image)", printed, f"{_both(ours[name])} {name}", other + why)
             for name, why in whys.items()
         ),
         (
