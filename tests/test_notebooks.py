@@ -173,6 +173,12 @@ def test_the_answers_in_the_readme_are_those_of_the_published_sweep():
     assert "@@" not in readme  # a place that was to be filled in
 
 
+def test_the_table_of_the_seeds_in_the_readme_is_that_of_the_published_lessons():
+    table = collector.seed_page()
+    assert {line.split("|")[1].strip() for line in table.splitlines()[2:]} == {"000", "001", "002", "003"}
+    assert table in (runs.PROJECT / "README.md").read_text()
+
+
 def numbers_in(text: str) -> set[str]:
     return set(re.findall(r"(?<![\w.])\d[\d,]*(?:\.\d+)?(?![\w])", text))
 
@@ -229,7 +235,9 @@ def test_committed_notebooks_are_publishable():
 def test_published_runs_are_whole_and_made_by_committed_code():
     folders = sorted((runs.RESULTS / "published" / "kl_sweep" / "mnist").glob("kl_*"))
     assert len(folders) == 24
-    for folder in folders:
+    lessons = sorted(path.parent for path in collector.LESSONS.glob("*/*/*/record.json"))
+    assert len(lessons) == 6
+    for folder in folders + lessons:
         assert runs.is_done(folder)
         record = json.loads((folder / "record.json").read_text())
         assert record["git_commit"]
