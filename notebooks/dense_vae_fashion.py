@@ -241,8 +241,8 @@ runs.save_figure(run / "blends.png", figure)
 # Is the image halfway between two codes more like a real one than the image halfway between two images, or between what
 # they are decoded to? For pairs of test images of different classes: how sure the judge is, whether it sees one of the
 # two classes, and how far the nearest training image is (squared distance, summed over pixels). The first two rows are
-# what a test image reaches, and what it is decoded to. Blurred images lie nearer too: is a decoded image nearer to the
-# training images than a real one is?
+# what a test image reaches, and what it is decoded to. Blur can bring an image nearer too: is a decoded image nearer to
+# the training images than a real one is?
 
 # %%
 midpoints = interpolation.midpoint_table(vae, judge, data, mean)

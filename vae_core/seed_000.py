@@ -203,8 +203,8 @@ def said_rows(
             "halfway between two codes looks like the data, halfway between two images like both on top of each other",
             "said",
             f"from the nearest training image: {'; '.join(f'{name} {far}' for name, far in nearest.items())}",
-            "Squared distance, summed over pixels, for pairs of different classes, ± standard error. Blurred images "
-            "lie nearer too.",
+            "Squared distance, summed over pixels, for pairs of different classes, ± standard error. Blur can bring "
+            "an image nearer too.",
         ),
     ]
     return [("000", *row) for row in rows]
