@@ -1,5 +1,6 @@
 """From finished run folders to what people read: tables, sheets of figures, the gallery page. Trains nothing."""
 
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -141,7 +142,8 @@ def seed_page() -> str:
     tables = [
         pd.read_csv(path, dtype=str, keep_default_na=False) for path in sorted(LESSONS.glob("*/*/*/seed_numbers.csv"))
     ]
-    return seed_markdown(pd.concat(tables).sort_values("seed", kind="stable"))
+    page = seed_markdown(pd.concat(tables).sort_values("seed", kind="stable"))
+    return re.sub(r"-{4,}", "---", re.sub(r" {2,}", " ", page))  # padded cells would make lines of 1,000 characters
 
 
 def _gallery_row(run, here: str) -> str:
