@@ -1,6 +1,7 @@
 """explorer.html in a real browser, opened from disk with the network off."""
 
 import html
+import json
 import re
 import shutil
 from pathlib import Path
@@ -50,6 +51,16 @@ def set_weight(browser, index: int):
     wait(browser, f"document.body.dataset.weight === String(data.weights[{index}].kl_weight)")
 
 
+def trained(swept: Path, kl_weight: float) -> tuple[VAE, np.ndarray]:
+    """The model of a run, and the means of its test codes, (N, 2)."""
+    folder = swept / runs.run_name(kl_weight, 0)
+    vae = reference_vae(kl_weight, 0, hidden_units=48)
+    vae(np.zeros((1, 28, 28, 1)))  # builds it
+    vae.optimizer.build(vae.trainable_variables)
+    vae.load_weights(folder / "model.weights.h5")
+    return vae, np.load(folder / "latent.npz")["mean"]
+
+
 def pixels(browser, canvas: str) -> list[int]:
     return browser.execute_script(
         f"const c = document.getElementById('{canvas}');"
@@ -62,9 +73,12 @@ def test_it_opens_without_an_error_or_a_request(browser, swept):
     open_page(browser, swept / "explorer.html")
     assert browser.get_log("browser") == []
     assert browser.execute_script("return performance.getEntriesByType('resource').length") == 0
-    assert "connect-src" in (swept / "explorer.html").read_text() or "default-src 'none'" in browser.page_source
-    refused = browser.execute_script("return fetch('https://example.org').then(() => 'sent', () => 'refused')")
-    assert refused == "refused"
+    forbidden = browser.execute_async_script(
+        "const done = arguments[0];"
+        "addEventListener('securitypolicyviolation', (event) => done(event.effectiveDirective));"
+        "fetch('https://example.org').then(() => done('sent'), () => setTimeout(() => done('only offline'), 1000));"
+    )
+    assert forbidden == "connect-src"
 
 
 @needs_browser
@@ -83,12 +97,7 @@ def test_images_decoded_in_the_page_are_those_of_keras(browser, swept, rng):
     open_page(browser, swept / "explorer.html")
     for index, kl_weight in enumerate(WEIGHTS):
         set_weight(browser, index)
-        folder = swept / runs.run_name(kl_weight, 0)
-        vae = reference_vae(kl_weight, 0, hidden_units=48)
-        vae(np.zeros((1, 28, 28, 1)))  # builds it
-        vae.optimizer.build(vae.trainable_variables)
-        vae.load_weights(folder / "model.weights.h5")
-        mean = np.load(folder / "latent.npz")["mean"]
+        vae, mean = trained(swept, kl_weight)
         z = np.concatenate([rng.standard_normal((100, 2)), mean[rng.integers(len(mean), size=100)]]).astype("float32")
         script = "return arguments[0].map((z) => Array.from(decode(now, ...z)))"
         ours = np.array(browser.execute_script(script, z.tolist()))
@@ -159,6 +168,91 @@ def test_it_works_with_the_keyboard_alone(browser, swept):
     assert browser.execute_script("return view.half") == pytest.approx(0.8 * half)
     plane.send_keys(Keys.ESCAPE)
     assert browser.execute_script("return pins.length") == 0
+    plane.send_keys(Keys.SHIFT, *12 * [Keys.ARROW_DOWN], Keys.NULL)
+    (x, y), middle, half = browser.execute_script("return [point, view.middle, view.half]")
+    assert abs(x - middle[0]) <= half
+    assert y < -half
+    assert abs(y - middle[1]) <= half  # the window has followed
+    nearest = browser.execute_script("return data.class_names[labels[nearestCode(point)[0]]]")
+    assert browser.find_element(By.ID, "spoken").get_attribute("textContent").endswith(f"near {nearest}")
+
+
+@needs_browser
+def test_no_test_image_is_shown_when_every_class_is_hidden(browser, swept):
+    open_page(browser, swept / "explorer.html")
+    original, legend = browser.find_element(By.ID, "original"), browser.find_elements(By.CSS_SELECTOR, "#legend button")
+    assert original.is_displayed()
+    for button in legend:
+        button.click()
+    assert not original.is_displayed()
+    assert "no class is shown" in browser.find_element(By.ID, "readout").text
+    legend[3].click()
+    assert original.is_displayed()
+    assert "its class\n3" in browser.find_element(By.ID, "readout").text
+
+
+@needs_browser
+def test_a_click_in_the_manifold_goes_to_that_point(browser, swept):
+    open_page(browser, swept / "explorer.html")
+    manifold = browser.find_element(By.ID, "manifold")
+    browser.execute_script("manifold.scrollIntoView({block: 'center'})")
+    webdriver.ActionChains(browser).move_to_element_with_offset(manifold, 80, -50).click().perform()
+    per_pixel = 8 / manifold.size["width"]
+    assert browser.execute_script("return point") == pytest.approx([80 * per_pixel, 50 * per_pixel], abs=2 * per_pixel)
+    mark = browser.execute_script("return element('here').getBoundingClientRect().toJSON()")
+    box = manifold.rect
+    middle = browser.execute_script("return [manifold.getBoundingClientRect().x, manifold.getBoundingClientRect().y]")
+    assert mark["x"] + mark["width"] / 2 == pytest.approx(middle[0] + box["width"] / 2 + 80, abs=3)
+    assert mark["y"] + mark["height"] / 2 == pytest.approx(middle[1] + box["height"] / 2 - 50, abs=3)
+
+
+@needs_browser
+def test_a_click_on_a_run_goes_to_its_weight(browser, swept):
+    open_page(browser, swept / "explorer.html")
+    dots = browser.find_elements(By.CSS_SELECTOR, "#losses circle")
+    assert len(dots) == len(WEIGHTS)
+    dots[2].click()
+    wait(browser, "document.body.dataset.weight === '4'")
+    assert browser.find_element(By.CSS_SELECTOR, "#losses .name").text == "kl_weight 4"
+    present = browser.find_elements(By.CSS_SELECTOR, "#losses circle.now title")
+    assert [title.get_attribute("textContent") for title in present] == ["kl_weight 4, seed 0"]
+    row = dict(line.rsplit(" ", 1) for line in browser.find_element(By.ID, "row").text.splitlines())
+    summary = collector.read_summary(swept).set_index("kl_weight")
+    assert float(row["distortion"]) == pytest.approx(summary.loc[4, "distortion"], abs=0.006)
+    assert float(row["rate"]) == pytest.approx(summary.loc[4, "rate"], abs=0.006)
+
+
+def touch(browser, kind: str, *points: tuple[float, float]):
+    fingers = [{"x": x, "y": y, "id": i} for i, (x, y) in enumerate(points)]
+    browser.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": kind, "touchPoints": fingers})
+
+
+@needs_browser
+def test_it_works_with_fingers(browser, swept):
+    open_page(browser, swept / "explorer.html", 360, 740)
+    script = "plane.scrollIntoView({block: 'center'}); return plane.getBoundingClientRect().toJSON()"
+    box = browser.execute_script(script)
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    view = browser.execute_script("return view")
+    touch(browser, "touchStart", (x + 40, y))
+    touch(browser, "touchMove", (x + 60, y))
+    wait(browser, "point[0] > 0")
+    touch(browser, "touchEnd")
+    per_pixel = 2 * view["half"] / box["width"]
+    assert browser.execute_script("return point") == pytest.approx([60 * per_pixel, 0], abs=2 * per_pixel)
+    assert browser.execute_script("return [pins.length, view]") == [0, view]  # one finger moves only the point
+    touch(browser, "touchStart", (x - 30, y))
+    touch(browser, "touchEnd")
+    wait(browser, "pins.length === 1")
+    assert browser.execute_script("return pins[0]") == pytest.approx([-30 * per_pixel, 0], abs=2 * per_pixel)
+    touch(browser, "touchStart", (x - 30, y), (x + 30, y))
+    touch(browser, "touchMove", (x - 60, y), (x + 60, y))
+    wait(browser, f"view.half < {0.8 * view['half']}")
+    touch(browser, "touchEnd")
+    assert browser.execute_script("return view.half") == pytest.approx(view["half"] / 2, rel=0.1)
+    assert browser.execute_script("return pins.length") == 1
+    assert browser.execute_script("return element('small').getBoundingClientRect().top >= 0")  # in sight all the time
+    assert pixels(browser, "small") == pixels(browser, "decoded")
 
 
 @needs_browser
@@ -181,14 +275,31 @@ def test_a_test_code_under_the_pointer_shows_its_image_and_its_own_terms(browser
 @needs_browser
 def test_the_answers_are_the_numbers_of_the_results(browser, swept):
     open_page(browser, swept / "explorer.html")
-    losses = (swept / "loss_table.md").read_text()
-    for button in browser.find_elements(By.CSS_SELECTOR, "#questions button"):
+    buttons = browser.find_elements(By.CSS_SELECTOR, "#questions button")
+    answers = []
+    for shown, button in enumerate(buttons, start=1):
         button.click()
-    wait(browser, "document.querySelectorAll('#questions .answer canvas').length === 6")
-    answers = [answer.text for answer in browser.find_elements(By.CSS_SELECTOR, "#questions .answer")]
-    best = re.match(r"([\d.]+): ([\d.]+) nats", answers[3])
-    row = next(line for line in losses.splitlines() if line.split("|")[1:2] and line.split("|")[1].strip() == best[1])
-    assert best[2] in row
+        wait(browser, f"document.querySelectorAll('#questions .answer canvas').length === {shown}")
+        answers.append(browser.find_elements(By.CSS_SELECTOR, "#questions .answer")[shown - 1].text)
+    summary = collector.read_summary(swept).set_index("kl_weight")
+    best = summary["negative_elbo"].idxmin()
+    test_images = len(data.load_dataset("digits").test_images)
+    vae, mean = trained(swept, 0.0)
+    middle = mean.mean(axis=0)
+    radius = 3 * np.quantile(np.linalg.norm(mean - middle, axis=1), 0.99)
+    far = middle + radius * np.exp(2j * np.pi * np.arange(5) / 5).view(float).reshape(5, 2)
+    saturated = [100 * np.mean(np.abs(decode(vae, z.astype("float32")) - 0.5) > 0.49) for z in (far, mean)]
+    expected = [
+        [summary.loc[4, "mean_spread"], summary.loc[4, "draw_spread"], 1],
+        [summary.loc[0, "mean_spread"], summary.loc[0, "share_in_window"]],
+        [saturated[0], 1, 0, 1, saturated[1], 99],
+        [best, *(summary.loc[kl_weight, "negative_elbo"] for kl_weight in dict.fromkeys([best, 0, 4]))],
+        [summary.loc[0, "mutual_information"], summary.loc[0, "rate"], np.log(test_images)],
+        [summary.loc[kl_weight, "prior_classes"] for kl_weight in sorted({4, best}, reverse=True)],
+    ]
+    for answer, known in zip(answers, expected, strict=True):
+        said = [float(number) for number in re.findall(r"\d+\.?\d*", re.sub(r"at kl_weight [\d.]+", "", answer))]
+        np.testing.assert_allclose(said, known, atol=0.51 if "%" in answer else 0.00501, err_msg=answer)
 
 
 @needs_browser
@@ -237,8 +348,21 @@ def test_a_sweep_with_runs_missing_shows_the_others_and_says_which(swept, tmp_pa
 
 def test_one_run_makes_a_page_of_one_weight(swept):
     page = explorer.explorer_page(swept / "kl_01.00_seed0")
-    assert page.count('"kl_weight": 1.0') == 2  # its panel, and its dot among the losses
-    assert '"kl_weight": 4.0' not in page
+    content = json.loads(re.search(r'id="data">(.*?)</script>', page, re.DOTALL)[1])
+    assert [panel["kl_weight"] for panel in content["weights"]] == [1]
+    assert [run["kl_weight"] for run in content["runs"]] == [1]
+    assert {asked["kl_weight"] for asked in content["questions"]} == {1}
+    assert not any("Which weight" in asked["question"] for asked in content["questions"])
+
+
+def test_runs_of_another_notebook_are_refused_with_a_reason(swept, tmp_path):
+    folder = tmp_path / "kl_01.00_seed0"
+    shutil.copytree(swept / "kl_01.00_seed0", folder)
+    measures = runs.read_json(folder / "measures.json")
+    runs.write_json(folder / "measures.json", {name: measures[name] for name in measures if "prior_" not in name})
+    runs.update_record(folder, 1.0)
+    with pytest.raises(InputError, match="the explorer shows runs of train_vae"):
+        explorer.explorer_page(tmp_path)
 
 
 def test_other_latent_spaces_are_refused_with_a_reason(tmp_path):

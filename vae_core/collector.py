@@ -45,13 +45,16 @@ def collect(sweep_dir: Path) -> None:
 def collect_lesson(sweep_dir: Path) -> None:
     """Tables and sheets for a sweep over another notebook than train_vae: what the runs of all of them have.
 
-    The codes' and the decoder's planes are drawn where the latent space is one.
+    The sheets compare weights, so one weight has none: its run folder shows it. The codes' and the decoder's planes are
+    drawn where the latent space is one.
     """
     finished = runs.read_runs(sweep_dir)
     summary = summary_table(finished)
     _write_tables(sweep_dir, summary)
     _renew_gallery(sweep_dir)
     shown, title = _first_of_each_weight(finished)
+    if len(shown) == 1:
+        return
     _save_sheet(sweep_dir, "rate_distortion", sheets.rate_distortion(summary))
     _save_sheet(sweep_dir, "loss_curves", _loss_curves(shown, title))
     if not all((folder / "latent.npz").exists() for folder in shown["folder"]):

@@ -11,7 +11,7 @@ import json
 import sys
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import h5py
@@ -19,6 +19,7 @@ import jinja2
 import numpy as np
 import pandas as pd
 from IPython.display import HTML
+from markupsafe import Markup  # of Jinja2
 from scipy.special import expit
 
 from vae_core import runs
@@ -50,6 +51,19 @@ class Decoder:
         return np.maximum(z @ self.first + self.first_bias, 0) @ self.last + self.last_bias
 
 
+@dataclass(frozen=True)
+class Question:
+    """What the page asks, and shows when the answer is revealed."""
+
+    question: str
+    answer: str
+    kl_weight: float  # to be shown with the answer
+    picture: str  # "codes" or "images"
+    window: str  # "codes" or "prior": what the plane is fitted to
+    points: Sequence[Sequence[tuple[float, float]]] = ()  # columns of latent points, for the images
+    compares: bool = False  # weights with each other
+
+
 def write_explorer(sweep_dir: Path) -> Path:
     """Write explorer.html into the folder of a sweep. Raises InputError if there is nothing that it could show."""
     path = sweep_dir / "explorer.html"
@@ -60,9 +74,11 @@ def write_explorer(sweep_dir: Path) -> Path:
 def explorer_page(sweep_dir: Path) -> str:
     """The page: the first seed of each weight that has its codes and its decoder; the losses of all runs.
 
-    `sweep_dir` may also be the folder of one run.
+    `sweep_dir` may also be the folder of one run. Raises InputError if there is nothing that the page could show.
     """
     finished = _finished(sweep_dir)
+    if not {"prior_classes", "share_in_window"} <= set(finished):
+        raise InputError(f"{sweep_dir}: the explorer shows runs of train_vae; these are of another notebook")
     shown, missing = _usable(finished, sweep_dir)
     summary = summary_table(finished)
     dataset = summary["dataset"].iloc[0]
@@ -83,7 +99,7 @@ def explorer_page(sweep_dir: Path) -> str:
         "images": _deflated(np.round(GREYS * images).astype(np.uint8)),
         "weights": panels,
         "runs": summary[["kl_weight", "seed", "rate", "distortion"]].to_dict("records"),
-        "questions": _questions(table.loc[weights], shown, len(test.test_images)),
+        "questions": [asdict(asked) for asked in _questions(table.loc[weights], shown, len(test.test_images))],
     }
     seeds = sorted(summary["seed"].unique())
     over = f"Mean ± standard deviation over the seeds {', '.join(map(str, seeds))}." if len(seeds) > 1 else "One seed."
@@ -92,9 +108,10 @@ def explorer_page(sweep_dir: Path) -> str:
         about=f"{DESCRIPTIONS[dataset]}: {len(chosen):,} of {len(test.test_images):,} test images; "
         f"{summary['epochs'].max()} epochs of training. Everything is decoded in this page, by the trained decoders.",
         missing="; ".join(missing),
+        samples=SAMPLES,
         last=len(weights) - 1,
         start=int(np.argmin(np.abs(np.array(weights) - 1))),
-        spread=f"{over} The codes and the decoder in this page are those of the first seed.",
+        spread=f"{over} Codes and decoders in this page are those of one seed each.",
         precision=f"Decoder weights have {BITS} bits here; on {CHECKED} latent points at each weight no pixel is "
         f"farther from that of the full weights than {255 * max(differences):.2f} of 255.",
         content=content,
@@ -199,56 +216,61 @@ def _deflated(values: np.ndarray) -> str:
     return base64.b64encode(zlib.compress(np.ascontiguousarray(values).tobytes(), 9)).decode()
 
 
-def _questions(table: pd.DataFrame, shown: Mapping[float, Path], images: int) -> list[dict[str, object]]:
-    """Questions for a class, each with the weight to show, the picture, and the answer from the results.
+def _questions(table: pd.DataFrame, shown: Mapping[float, Path], images: int) -> list[Question]:
+    """Questions for a class, with the answers from the results; one weight alone is not asked to be compared.
 
     table: the loss table of the weights that are shown; images: the number of test images
     """
-    weights = list(table.index)
-    least, most = weights[0], weights[-1]
-    best = table["negative_elbo_mean"].idxmin()
+    least, most, best = table.index[0], table.index[-1], table["negative_elbo_mean"].idxmin()
+    others = [kl_weight for kl_weight in (least, most) if kl_weight != best]
 
     def said(name: str, kl_weight: float) -> str:
         return mean_and_spread(table.loc[kl_weight, f"{name}_mean"], table.loc[kl_weight, f"{name}_std"])
 
+    def with_weights(name: str, kl_weights: Sequence[float]) -> str:
+        return ", ".join(f"{said(name, kl_weight)} at kl_weight {kl_weight:g}" for kl_weight in kl_weights)
+
     far, saturated, near = _far_outside(shown[least])
     plane = [[(x, y) for y in np.linspace(2, -2, 5)] for x in np.linspace(-2, 2, 5)]
     asked = [
-        (
-            *(f"Where will the codes be at kl_weight {most:g}?", most, "codes", "prior", ()),
+        Question(
+            f"Where will the codes be at kl_weight {most:g}?",
             f"The means of q(z|x) lie {said('mean_spread', most)} from the origin (root mean square, per dimension); "
             f"draws from q(z|x), which the decoder gets, {said('draw_spread', most)}. The prior's samples: 1.",
+            *(most, "codes", "prior"),
         ),
-        (
-            *(f"And at kl_weight {least:g}?", least, "codes", "codes", ()),
+        Question(
+            f"And at kl_weight {least:g}?",
             f"{said('mean_spread', least)} from the origin; a share of {said('share_in_window', least)} of the codes "
             "is within three deviations of the prior each way.",
+            *(least, "codes", "codes"),
+            compares=True,
         ),
-        (
+        Question(
             f"What will the decoder of kl_weight {least:g} draw far outside the codes?",
-            *(least, "images", "codes", [[tuple(map(float, z))] for z in far]),
             f"Pixels that are all but black or all but white: {saturated:.0%} are nearer than 1 % to 0 or 1, "
             f"{near:.0%} at the codes. (Three times as far out as the codes' 99 % quantile, in five directions.)",
+            *(least, "images", "codes", [[tuple(map(float, z))] for z in far]),
         ),
-        (
-            *("Which weight has the lowest negative ELBO on the test images?", best, "images", "prior", plane),
-            f"{best:g}: {said('negative_elbo', best)} nats per image. At {least:g} it is "
-            f"{said('negative_elbo', least)}, at {most:g} {said('negative_elbo', most)}.",
+        Question(
+            "Which weight has the lowest negative ELBO on the test images?",
+            f"{best:g}: {said('negative_elbo', best)} nats per image; {with_weights('negative_elbo', others)}.",
+            *(best, "images", "prior", plane),
+            compares=True,
         ),
-        (
+        Question(
             f"At kl_weight {least:g}, how many nats of the rate tell one image from another?",
-            *(least, "codes", "codes", ()),
             f"{said('mutual_information', least)} of {said('rate', least)}; {np.log(images):.2f} would tell all test "
             "images apart. The rest is the distance of all codes together from the prior.",
+            *(least, "codes", "codes"),
         ),
-        (
+        Question(
             f"How many classes will a judge see in samples of the prior at kl_weight {most:g}?",
+            f"{with_weights('prior_classes', sorted({most, best}, reverse=True))}.",
             *(most, "images", "prior", plane),
-            f"{said('prior_classes', most)}; at {best:g} it is {said('prior_classes', best)}.",
         ),
     ]
-    names = ("question", "weight", "picture", "window", "points", "answer")
-    return [{**dict(zip(names, row, strict=True)), "weight": weights.index(row[1])} for row in asked]
+    return [question for question in asked if len(table) > 1 or not question.compares]
 
 
 def _far_outside(folder: Path) -> tuple[np.ndarray, float, float]:
@@ -274,10 +296,10 @@ def _render(content: Mapping[str, object], **texts: object) -> str:
     template = jinja2.Environment(autoescape=True).from_string((TEMPLATE / "explorer.html").read_text())
     return template.render(
         policy="; ".join(f"{name} {value}" for name, value in rules.items()),
-        script=jinja2.utils.markupsafe.Markup(script),
-        style=jinja2.utils.markupsafe.Markup(style),
+        script=Markup(script),
+        style=Markup(style),
         # "<" would end the script element in the middle of a name
-        data=jinja2.utils.markupsafe.Markup(json.dumps(content, allow_nan=False).replace("<", "\\u003c")),
+        data=Markup(json.dumps(content, allow_nan=False).replace("<", "\\u003c")),
         **texts,
     )
 

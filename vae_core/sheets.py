@@ -25,6 +25,7 @@ from vae_core.canvas import (
 
 NEAR_PRIOR = (-4.0, 4.0, -4.0, 4.0)
 COLUMNS = 4
+LEAST_WIDTH = 9.0  # inches
 LEAST_RATE = 0.01  # below it the parts of a rate are the noise of their estimates
 SWEEP_CURVES = {
     "val_distortion": "distortion [nats/image]",
@@ -138,9 +139,9 @@ def latent_scatters(
 
     codes: for each kl_weight the latent means, (N, 2), and their labels, (N,)
     """
-    rows = -(-len(codes) // COLUMNS)
+    rows, columns = _shape(len(codes))
     wide = covering_square(mean for mean, _ in codes.values())
-    figure, panels = new_figure(14, 7.2 * rows + 1.4, rows=2 * rows, columns=COLUMNS)
+    figure, panels = new_figure(_width(columns, 3.5), 7.2 * rows + 1.4, rows=2 * rows, columns=columns)
     for half, square in ((panels[:rows], wide), (panels[rows:], NEAR_PRIOR)):
         for axes, (kl_weight, (mean, labels)) in _panels(half, codes):
             scatter_classes(axes, mean, labels, size=2)
@@ -149,7 +150,7 @@ def latent_scatters(
             outside = np.mean(np.abs(mean).max(axis=1) > NEAR_PRIOR[1])
             note = f"\n{outside:.1%} of codes outside" if square == NEAR_PRIOR else ""
             axes.set_title(f"kl_weight {kl_weight:g}{note}")
-    figure.legend(handles=class_handles(class_names) + ring_handles(), loc="outside lower center", ncols=6, fontsize=14)
+    _class_legend(figure, class_names)
     halves = "upper half: the same axes, covering every code; lower half: the same axes, fitting the prior"
     figure.suptitle(f"{title}\n{halves}")
     return figure
@@ -162,8 +163,8 @@ def posterior_ellipses(
 
     codes: for each kl_weight mean and log-variance of q(z|x), (N, 2) each, and the labels, (N,)
     """
-    rows = -(-len(codes) // COLUMNS)
-    figure, panels = new_figure(14, 3.6 * rows + 1.6, rows=rows, columns=COLUMNS)
+    rows, columns = _shape(len(codes))
+    figure, panels = new_figure(_width(columns, 3.5), 3.6 * rows + 1.6, rows=rows, columns=columns)
     for axes, (kl_weight, (mean, log_var, labels)) in _panels(panels, codes):
         scatter_classes(axes, mean, labels, size=2)
         for center, size in zip(mean[:25], 4 * np.exp(log_var[:25] / 2), strict=True):  # width and height
@@ -172,7 +173,7 @@ def posterior_ellipses(
         reach = 2 * np.exp(log_var[:25] / 2)
         latent_axes(axes, covering_square([mean, mean[:25] - reach, mean[:25] + reach]))
         axes.set_title(f"kl_weight {kl_weight:g}")
-    figure.legend(handles=class_handles(class_names) + ring_handles(), loc="outside lower center", ncols=6, fontsize=14)
+    _class_legend(figure, class_names)
     figure.suptitle(f"{title}\neach on its own axes; small ellipses: q(z|x) of 25 images, two standard deviations")
     return figure
 
@@ -182,8 +183,8 @@ def decoder_manifolds(manifolds: Mapping[float, tuple[np.ndarray, np.ndarray, fl
 
     manifolds: for each kl_weight the images, (n, n, 28, 28), the coordinates, (2, n), and the share, 0..1
     """
-    rows = -(-len(manifolds) // COLUMNS)
-    figure, panels = new_figure(17.6, 4.8 * rows + 0.6, rows=rows, columns=COLUMNS)
+    rows, columns = _shape(len(manifolds))
+    figure, panels = new_figure(_width(columns, 4.4), 4.8 * rows + 0.6, rows=rows, columns=columns)
     figure.get_layout_engine().set(wspace=0.03)
     for axes, (kl_weight, (images, coordinates, share)) in _panels(panels, manifolds):
         # rows run down from the last coordinate: [1::2] of an even number of them are the coordinates [::2]
@@ -272,8 +273,25 @@ def epoch_frames(latent: Mapping[str, np.ndarray], class_names: tuple[str, ...],
         yield figure
 
 
+def _shape(panels: int) -> tuple[int, int]:
+    """Rows and columns of a sheet with a panel for each weight."""
+    return -(-panels // COLUMNS), min(panels, COLUMNS)
+
+
+def _width(columns: int, inches: float) -> float:
+    """Of a sheet with columns of so many inches; never too narrow for its title."""
+    return max(LEAST_WIDTH, inches * columns)
+
+
+def _class_legend(figure: Figure, class_names: tuple[str, ...]) -> None:
+    size = 14 if figure.get_figwidth() > LEAST_WIDTH else 10
+    handles = class_handles(class_names) + ring_handles()
+    figure.legend(handles=handles, loc="outside lower center", ncols=6, fontsize=size)
+
+
 def _panels(grid: np.ndarray, content: Mapping[float, object]):
     """The axes of a sheet with what belongs on each; those left over are switched off."""
+    grid = np.atleast_1d(grid)
     for axes in grid.flat[len(content) :]:
         axes.axis("off")
     return zip(grid.flat, content.items(), strict=False)

@@ -3,7 +3,7 @@
 python -m tests.benchmarks.convolution                 one thread, passes over 512 images
 python -m tests.benchmarks.convolution --images 4096 --threads 2
 
-Each model is trained by `training.compiled_epoch` on the same images, at the batch size of its document, with
+Each model is trained by `training.compiled_epoch` on the same images, at the batch size of its notebook, with
 jit_compile False and True in turn; the reference model, which has dense layers only, stands beside them. The first pass
 compiles and does not count. What a pass over some images takes is scaled to the 55,000 training images of MNIST.
 """
@@ -21,7 +21,7 @@ from vae_core import training
 from vae_core.architectures import conv_vae, four_conv_vae
 from vae_core.models import reference_vae
 
-MODELS = {"reference_vae": (reference_vae, 128), "conv_vae": (conv_vae, 32), "four_conv_vae": (four_conv_vae, 32)}
+MODELS = {"reference_vae": (reference_vae, 128), "conv_vae": (conv_vae, 100), "four_conv_vae": (four_conv_vae, 32)}
 EPOCH = 55_000  # images
 
 

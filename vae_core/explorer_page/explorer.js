@@ -219,14 +219,16 @@ const term = (name, value) => [node("dt", name), node("dd", value)];
 
 function drawPoint() {
   const density = Math.exp(-(point[0] ** 2 + point[1] ** 2) / 2) / (2 * Math.PI);
-  const [nearest, distance] = nearestCode(point);
-  draw(element("decoded"), decode(now, ...point));
+  const [nearest, distance] = nearestCode(point), image = decode(now, ...point);
+  draw(element("decoded"), image);
+  draw(element("small"), image);
   const rows = [
     ["z", `(${point[0].toPrecision(4)}, ${point[1].toPrecision(4)})`],
     ["prior density", density < 1e-3 ? density.toExponential(1) : density.toFixed(4)],
     ["nearest code", nearest < 0 ? "no class is shown" : `${distance.toPrecision(3)} away`],
   ];
   const close = nearest >= 0 && distance < NEAR * 2 * view.half / (plane.clientWidth || 1);
+  document.querySelectorAll(".of-image").forEach((figure) => { figure.hidden = nearest < 0; });
   if (nearest >= 0) {
     if (under !== nearest || drawnFor !== now) {
       draw(element("original"), originals.subarray(PIXELS * nearest, PIXELS * (nearest + 1)));
@@ -239,6 +241,14 @@ function drawPoint() {
   }
   [under, drawnFor] = [nearest, now];
   fill(element("readout"), rows, term);
+  drawHere();
+}
+
+function drawHere() {
+  const here = element("here"), [x, y] = toPixel(point, 100, view);
+  here.hidden = Math.max(x, y) > 100 || Math.min(x, y) < 0;
+  here.style.left = `${x}%`;
+  here.style.top = `${y}%`;
 }
 
 function drawStrip() {
@@ -276,7 +286,8 @@ function drawManifold() {
 }
 
 function drawLosses() {
-  const svg = element("losses"), width = 460, height = 320, margin = { left: 52, right: 14, top: 12, bottom: 42 };
+  const svg = element("losses"), margin = { left: 52, right: 16, top: 12, bottom: 42 };
+  const width = Math.max(svg.clientWidth, 240), height = Math.min(0.75 * width, 340);
   svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
   const rates = data.runs.map((run) => run.rate), distortions = data.runs.map((run) => run.distortion);
   const scale = (rate) => Math.asinh(Math.max(rate, 0));
@@ -306,8 +317,13 @@ function drawLosses() {
     const present = run.kl_weight === now.kl_weight;
     const dot = make("circle", { cx: x(run.rate), cy: y(run.distortion), r: present ? 7 : 4.5, class: present ? "now" : "run" });
     dot.append(make("title", {}, `kl_weight ${run.kl_weight}, seed ${run.seed}`));
+    const index = data.weights.findIndex((weight) => weight.kl_weight === run.kl_weight);
+    if (index >= 0) dot.addEventListener("click", () => setWeight(index));
     parts.push(dot);
   });
+  const [first] = data.runs.filter((run) => run.kl_weight === now.kl_weight), toTheLeft = x(first.rate) > width / 2;
+  parts.push(make("text", { class: "name", x: x(first.rate) + (toTheLeft ? -12 : 12), y: y(first.distortion) - 12,
+    "text-anchor": toTheLeft ? "end" : "start" }, `kl_weight ${first.kl_weight}`));
   svg.replaceChildren(...parts);
   fill(element("row"), Object.entries(now.measured), (name, value) => {
     const line = document.createElement("tr");
@@ -375,14 +391,21 @@ function setView(next) {
   gridLater = setTimeout(drawManifold, 120);
 }
 
+function intoView(z) {  // pans as far as it needs
+  const reach = 0.95 * view.half, beyond = z.map((value, axis) => value - view.middle[axis]);
+  if (beyond.every((distance) => Math.abs(distance) <= reach)) return;
+  const pan = beyond.map((distance) => Math.sign(distance) * Math.max(Math.abs(distance) - reach, 0));
+  setView({ ...view, middle: view.middle.map((value, axis) => value + pan[axis]) });
+}
+
 function zoom(factor, around = view.middle) {
   const half = Math.min(Math.max(view.half * factor, 1e-3), 1e5), ratio = half / view.half;
   setView({ half, middle: [0, 1].map((axis) => around[axis] + (view.middle[axis] - around[axis]) * ratio) });
 }
 
-const latentOf = (event, canvas) => {
+const latentOf = ({ clientX, clientY }, canvas) => {
   const box = canvas.getBoundingClientRect();
-  return toLatent([event.clientX - box.left, event.clientY - box.top], box.width, view);
+  return toLatent([clientX - box.left, clientY - box.top], box.width, view);
 };
 
 const touching = new Map();  // pointers that are down, by their number
@@ -411,7 +434,9 @@ plane.addEventListener("pointermove", (event) => {
   const perPixel = 2 * view.half / plane.clientWidth;
   const middle = [view.middle[0] - (after.x - before.x) * perPixel, view.middle[1] + (after.y - before.y) * perPixel];
   setView({ ...view, middle });
-  if (after.spread && before.spread) zoom(before.spread / after.spread);
+  if (after.spread && before.spread) {
+    zoom(before.spread / after.spread, latentOf({ clientX: after.x, clientY: after.y }, plane));
+  }
   before = after;
 });
 
@@ -436,8 +461,11 @@ plane.addEventListener("keydown", (event) => {
   const step = view.half * (event.shiftKey ? 0.2 : 0.02);
   const moves = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, step], ArrowDown: [0, -step] };
   if (moves[event.key]) {
-    moveTo([point[0] + moves[event.key][0], point[1] + moves[event.key][1]]);
-    if (under >= 0) say(`${point.map((value) => value.toPrecision(3)).join(", ")}, near ${data.class_names[labels[under]]}`);
+    moveTo(point.map((value, axis) => value + moves[event.key][axis]));
+    intoView(point);
+    const [nearest] = nearestCode(point);
+    const near = nearest < 0 ? "" : `, near ${data.class_names[labels[nearest]]}`;
+    say(`${point.map((value) => value.toPrecision(3)).join(", ")}${near}`);
   } else if (event.key === "Enter" || event.key === " ") pin();
   else if (event.key === "Escape") unpin();
   else if (event.key === "+" || event.key === "=") zoom(0.8);
@@ -458,6 +486,7 @@ element("zoom-in").addEventListener("click", () => zoom(0.7));
 element("zoom-out").addEventListener("click", () => zoom(1 / 0.7));
 element("unpin").addEventListener("click", unpin);
 new ResizeObserver(() => now && drawPlane()).observe(plane);
+new ResizeObserver(() => now && drawLosses()).observe(element("losses").parentElement);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAll);
 
 function makeLegend() {
@@ -475,8 +504,9 @@ function makeLegend() {
 }
 
 async function answer(question, place) {
-  await setWeight(question.weight);
-  if (Number(slider.value) !== question.weight) return;
+  const weight = data.weights.findIndex(({ kl_weight }) => kl_weight === question.kl_weight);
+  await setWeight(weight);
+  if (Number(slider.value) !== weight) return;
   const canvas = document.createElement("canvas");
   canvas.setAttribute("role", "img");
   canvas.setAttribute("aria-label", question.answer);
@@ -487,9 +517,9 @@ async function answer(question, place) {
     drawCodes(canvas.getContext("2d"), 288, 1.5, now, window, shown.map(() => true));
     drawRings(canvas.getContext("2d"), 288, 2, window);
   } else {
-    const cells = question.points.length;
-    canvas.width = cells * SIDE;
+    canvas.width = question.points.length * SIDE;
     canvas.height = question.points[0].length * SIDE;
+    canvas.classList.toggle("row", question.points[0].length === 1);
     question.points.forEach((column, i) => column.forEach((z, j) => draw(canvas, decode(now, ...z), SIDE * i, SIDE * j)));
   }
   setView(window);
@@ -515,4 +545,6 @@ async function start() {
   document.body.dataset.ready = "yes";
 }
 
-start();
+start().catch((error) => {
+  element("failure").textContent = `The page could not start (${error.message}): it needs a browser of 2023 or later.`;
+});
