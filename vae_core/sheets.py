@@ -139,9 +139,9 @@ def latent_scatters(
 
     codes: for each kl_weight the latent means, (N, 2), and their labels, (N,)
     """
-    rows, columns = _shape(len(codes))
+    rows, columns, side = _shape(len(codes), 3.5)
     wide = covering_square(mean for mean, _ in codes.values())
-    figure, panels = new_figure(_width(columns, 3.5), 7.2 * rows + 1.4, rows=2 * rows, columns=columns)
+    figure, panels = new_figure(columns * side, 2 * rows * (side + 0.1) + 1.4, rows=2 * rows, columns=columns)
     for half, square in ((panels[:rows], wide), (panels[rows:], NEAR_PRIOR)):
         for axes, (kl_weight, (mean, labels)) in _panels(half, codes):
             scatter_classes(axes, mean, labels, size=2)
@@ -163,8 +163,8 @@ def posterior_ellipses(
 
     codes: for each kl_weight mean and log-variance of q(z|x), (N, 2) each, and the labels, (N,)
     """
-    rows, columns = _shape(len(codes))
-    figure, panels = new_figure(_width(columns, 3.5), 3.6 * rows + 1.6, rows=rows, columns=columns)
+    rows, columns, side = _shape(len(codes), 3.5)
+    figure, panels = new_figure(columns * side, rows * (side + 0.1) + 1.6, rows=rows, columns=columns)
     for axes, (kl_weight, (mean, log_var, labels)) in _panels(panels, codes):
         scatter_classes(axes, mean, labels, size=2)
         for center, size in zip(mean[:25], 4 * np.exp(log_var[:25] / 2), strict=True):  # width and height
@@ -183,8 +183,8 @@ def decoder_manifolds(manifolds: Mapping[float, tuple[np.ndarray, np.ndarray, fl
 
     manifolds: for each kl_weight the images, (n, n, 28, 28), the coordinates, (2, n), and the share, 0..1
     """
-    rows, columns = _shape(len(manifolds))
-    figure, panels = new_figure(_width(columns, 4.4), 4.8 * rows + 0.6, rows=rows, columns=columns)
+    rows, columns, side = _shape(len(manifolds), 4.4)
+    figure, panels = new_figure(columns * side, rows * (side + 0.4) + 0.6, rows=rows, columns=columns)
     figure.get_layout_engine().set(wspace=0.03)
     for axes, (kl_weight, (images, coordinates, share)) in _panels(panels, manifolds):
         # rows run down from the last coordinate: [1::2] of an even number of them are the coordinates [::2]
@@ -273,14 +273,10 @@ def epoch_frames(latent: Mapping[str, np.ndarray], class_names: tuple[str, ...],
         yield figure
 
 
-def _shape(panels: int) -> tuple[int, int]:
-    """Rows and columns of a sheet with a panel for each weight."""
-    return -(-panels // COLUMNS), min(panels, COLUMNS)
-
-
-def _width(columns: int, inches: float) -> float:
-    """Of a sheet with columns of so many inches; never too narrow for its title."""
-    return max(LEAST_WIDTH, inches * columns)
+def _shape(panels: int, side: float) -> tuple[int, int, float]:
+    """Rows, columns and the panels' side in inches: larger than asked where the title would be wider than the sheet."""
+    columns = min(panels, COLUMNS)
+    return -(-panels // COLUMNS), columns, max(side, LEAST_WIDTH / columns)
 
 
 def _class_legend(figure: Figure, class_names: tuple[str, ...]) -> None:
