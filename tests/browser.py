@@ -41,13 +41,17 @@ def resize(driver: webdriver.Chrome, width: int, height: int) -> None:
     driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
 
 
+def use_scheme(driver: webdriver.Chrome, scheme: str) -> None:
+    media = [{"name": "prefers-color-scheme", "value": scheme}]
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": media})
+
+
 def open_page(
     driver: webdriver.Chrome, page: Path, width: int = 1300, height: int = 900, scheme: str = "light"
 ) -> None:
     """Open an explorer and wait until all of it is drawn."""
     resize(driver, width, height)
-    media = [{"name": "prefers-color-scheme", "value": scheme}]
-    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": media})
+    use_scheme(driver, scheme)
     driver.get(page.resolve().as_uri())
     wait(driver, "document.body.dataset.ready === 'yes'")
     wait(driver, "document.getElementById('manifold').dataset.cells === '400'")

@@ -28,13 +28,15 @@ from vae_core.data import CLASS_NAMES, DESCRIPTIONS, load_dataset
 from vae_core.errors import InputError
 from vae_core.tables import loss_table, mean_and_spread, summary_table
 
+WANTED = "give the folder of a sweep, such as results/kl_sweep/mnist, or of one run"
 TEMPLATE = Path(__file__).parent / "explorer_page"
 SHOWN = 5000  # test images in the page, evenly chosen
 BITS = 14  # per decoder weight: below what a screen's 255 greys can show
 GREYS = 15  # levels above black of the original images
 SAMPLES = 8  # draws from q(z|x) for the distortion of one image
 CHECKED = 200  # latent points on which the decoder of the page is compared
-ROW = ("distortion", "rate", "negative_elbo", "nll", "mutual_information")
+MEASURES = ("distortion", "rate", "negative_elbo", "nll", "mutual_information")  # in the page's table
+SCRIPTS = ("decoder.js", "drawings.js", "page.js")  # in the order in which they are read
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,7 @@ def explorer_page(sweep_dir: Path) -> str:
 
     `sweep_dir` may also be the folder of one run. Raises InputError if there is nothing that the page could show.
     """
+    sweep_dir = sweep_dir.resolve()
     finished = _finished(sweep_dir)
     if not {"prior_classes", "share_in_window"} <= set(finished):
         raise InputError(f"{sweep_dir}: the explorer shows runs of train_vae; these are of another notebook")
@@ -87,19 +90,22 @@ def explorer_page(sweep_dir: Path) -> str:
     images = test.test_images[chosen].reshape(len(chosen), -1)  # (N, 784)
     table = loss_table(summary).set_index("kl_weight")
     panels, differences = [], []
-    for kl_weight, folder in shown.items():
-        panel, difference = _panel(kl_weight, folder, images, chosen, table.loc[kl_weight])
-        panels.append(panel)
+    for run in shown.itertuples():
+        panel, difference = _panel(run.folder, images, chosen)
+        measured = _measured(table.loc[run.kl_weight])
+        panels.append({"kl_weight": run.kl_weight, "seed": run.seed, "measured": measured, **panel})
         differences.append(difference)
-    weights = list(shown)
+    weights = list(shown["kl_weight"])
+    folders = dict(zip(weights, shown["folder"], strict=True))
     content = {
         "class_names": CLASS_NAMES[dataset],
         "class_colors": CLASS_COLORS,
         "labels": _deflated(test.test_labels[chosen].astype(np.uint8)),
         "images": _deflated(np.round(GREYS * images).astype(np.uint8)),
+        "greys": GREYS,
         "weights": panels,
         "runs": summary[["kl_weight", "seed", "rate", "distortion"]].to_dict("records"),
-        "questions": [asdict(asked) for asked in _questions(table.loc[weights], shown, len(test.test_images))],
+        "questions": [asdict(asked) for asked in _questions(table.loc[weights], folders, len(test.test_images))],
     }
     seeds = sorted(summary["seed"].unique())
     over = f"Mean ± standard deviation over the seeds {', '.join(map(str, seeds))}." if len(seeds) > 1 else "One seed."
@@ -111,7 +117,7 @@ def explorer_page(sweep_dir: Path) -> str:
         samples=SAMPLES,
         last=len(weights) - 1,
         start=int(np.argmin(np.abs(np.array(weights) - 1))),
-        spread=f"{over} Codes and decoders in this page are those of one seed each.",
+        spread=over,
         precision=f"Decoder weights have {BITS} bits here; on {CHECKED} latent points at each weight no pixel is "
         f"farther from that of the full weights than {255 * max(differences):.2f} of 255.",
         content=content,
@@ -128,33 +134,39 @@ def embedded(sweep_dir: Path, height: int) -> HTML:
 
 
 def _finished(sweep_dir: Path) -> pd.DataFrame:
+    if not sweep_dir.is_dir():
+        raise InputError(f"{sweep_dir} is {'a file' if sweep_dir.exists() else 'not there'}: {WANTED}")
     one_run = (sweep_dir / runs.RECORD).exists()
     finished = runs.read_runs(sweep_dir.parent) if one_run else runs.read_runs(sweep_dir)
     if one_run and len(finished):
-        finished = finished[[folder.name == sweep_dir.resolve().name for folder in finished["folder"]]]
+        finished = finished[finished["folder"] == sweep_dir]
     if finished.empty:
-        raise InputError(f"{sweep_dir} has no finished run: give the folder of a sweep, such as results/kl_sweep/mnist")
+        raise InputError(f"{sweep_dir} has no finished run: {WANTED}")
     return finished
 
 
-def _usable(finished: pd.DataFrame, sweep_dir: Path) -> tuple[dict[float, Path], list[str]]:
-    """The folder to show for each weight, and what is missing and why."""
-    shown, missing = {}, [f"{path.name} failed" for path in sorted(sweep_dir.glob("failed/kl_*"))]
-    for kl_weight, group in finished.groupby("kl_weight"):
-        whole = [folder for folder in group["folder"] if all((folder / name).exists() for name in runs.NOT_COMMITTED)]
-        if whole:
-            shown[kl_weight] = whole[0]
-        else:
-            missing.append(f"kl_weight {kl_weight:g} has no {' and '.join(runs.NOT_COMMITTED)} (git keeps neither)")
-    if not shown:
+def _usable(finished: pd.DataFrame, sweep_dir: Path) -> tuple[pd.DataFrame, list[str]]:
+    """The run to show for each weight, in their order, and what is missing and why."""
+    whole = [all((folder / name).exists() for name in runs.NOT_COMMITTED) for folder in finished["folder"]]
+    shown = finished[whole].drop_duplicates("kl_weight")
+    missing = [f"{path.name} failed" for path in sorted(sweep_dir.glob("failed/kl_*"))]
+    begun = set(sweep_dir.glob("kl_*_seed*")) - set(finished["folder"])
+    missing += [f"{path.name} is not finished, or its files have changed" for path in sorted(begun)]
+    absent = sorted(set(finished["kl_weight"]) - set(shown["kl_weight"]))
+    if absent:
+        names = f"kl_weight {', '.join(f'{kl_weight:g}' for kl_weight in absent)}"
+        missing.append(f"{names} without {' and '.join(runs.NOT_COMMITTED)} (git keeps neither)")
+    if shown.empty:
         raise InputError(f"{sweep_dir}: {'; '.join(missing)}: run the sweep on this machine first")
     return shown, missing
 
 
-def _panel(
-    kl_weight: float, folder: Path, images: np.ndarray, chosen: np.ndarray, row: pd.Series
-) -> tuple[dict[str, object], float]:
-    """What the page knows of one weight, and the largest difference that rounding the decoder makes to a pixel."""
+def _measured(row: pd.Series) -> dict[str, str]:
+    return {name: mean_and_spread(row[f"{name}_mean"], row[f"{name}_std"]) for name in MEASURES}
+
+
+def _panel(folder: Path, images: np.ndarray, chosen: np.ndarray) -> tuple[dict[str, object], float]:
+    """The arrays of one run for the page, and the largest difference that rounding the decoder makes to a pixel."""
     decoder, latent = read_decoder(folder), np.load(folder / "latent.npz")
     mean, log_var = latent["mean"][chosen], latent["log_var"][chosen]  # (N, 2) each
     arrays = {name: _packed(getattr(decoder, name), BITS) for name in Decoder.__annotations__}
@@ -165,11 +177,9 @@ def _panel(
     rate = 0.5 * np.sum(np.exp(log_var) + mean**2 - 1 - log_var, axis=1)  # (N,)
     z = np.concatenate([mean[rng.integers(len(mean), size=CHECKED // 2)], rng.standard_normal((CHECKED // 2, 2))])
     difference = np.abs(expit(decoder.logits(z)) - expit(rounded.logits(z))).max()
-    measured = {name: mean_and_spread(row[f"{name}_mean"], row[f"{name}_std"]) for name in ROW}
     codes = {"mean": mean, "distortion": distortion[:, None], "rate": rate[:, None]}
     arrays |= {name: _packed(values, 16) for name, values in codes.items()}
-    texts = {name: _as_text(array) for name, array in arrays.items()}
-    return {"kl_weight": kl_weight, "measured": measured, **texts}, float(difference)
+    return {name: _as_text(array) for name, array in arrays.items()}, float(difference)
 
 
 def read_decoder(folder: Path) -> Decoder:
@@ -222,13 +232,13 @@ def _questions(table: pd.DataFrame, shown: Mapping[float, Path], images: int) ->
     table: the loss table of the weights that are shown; images: the number of test images
     """
     least, most, best = table.index[0], table.index[-1], table["negative_elbo_mean"].idxmin()
-    others = [kl_weight for kl_weight in (least, most) if kl_weight != best]
 
-    def said(name: str, kl_weight: float) -> str:
-        return mean_and_spread(table.loc[kl_weight, f"{name}_mean"], table.loc[kl_weight, f"{name}_std"])
+    def said(name: str, kl_weight: float, decimals: int = 2) -> str:
+        return mean_and_spread(table.loc[kl_weight, f"{name}_mean"], table.loc[kl_weight, f"{name}_std"], decimals)
 
-    def with_weights(name: str, kl_weights: Sequence[float]) -> str:
-        return ", ".join(f"{said(name, kl_weight)} at kl_weight {kl_weight:g}" for kl_weight in kl_weights)
+    def at_weights(name: str, *kl_weights: float, decimals: int = 2) -> str:
+        different = dict.fromkeys(kl_weights)
+        return ", ".join(f"{said(name, kl_weight, decimals)} at kl_weight {kl_weight:g}" for kl_weight in different)
 
     far, saturated, near = _far_outside(shown[least])
     plane = [[(x, y) for y in np.linspace(2, -2, 5)] for x in np.linspace(-2, 2, 5)]
@@ -240,21 +250,21 @@ def _questions(table: pd.DataFrame, shown: Mapping[float, Path], images: int) ->
             *(most, "codes", "prior"),
         ),
         Question(
-            f"And at kl_weight {least:g}?",
-            f"{said('mean_spread', least)} from the origin; a share of {said('share_in_window', least)} of the codes "
-            "is within three deviations of the prior each way.",
+            f"Where will the codes be at kl_weight {least:g}?",
+            f"{said('mean_spread', least)} from the origin; {table.loc[least, 'share_in_window_mean']:.0%} of the "
+            "codes are within three deviations of the prior each way. Mind the numbers at the axes.",
             *(least, "codes", "codes"),
             compares=True,
         ),
         Question(
             f"What will the decoder of kl_weight {least:g} draw far outside the codes?",
-            f"Pixels that are all but black or all but white: {saturated:.0%} are nearer than 1 % to 0 or 1, "
-            f"{near:.0%} at the codes. (Three times as far out as the codes' 99 % quantile, in five directions.)",
+            f"Pixels that are all but black or all but white: {saturated:.0%} are within 1% of 0 or 1, "
+            f"{near:.0%} at the codes. (Three times as far out as the codes' 99% quantile, in five directions.)",
             *(least, "images", "codes", [[tuple(map(float, z))] for z in far]),
         ),
         Question(
             "Which weight has the lowest negative ELBO on the test images?",
-            f"{best:g}: {said('negative_elbo', best)} nats per image; {with_weights('negative_elbo', others)}.",
+            f"kl_weight {best:g}. Nats per image: {at_weights('negative_elbo', best, least, most)}.",
             *(best, "images", "prior", plane),
             compares=True,
         ),
@@ -265,8 +275,9 @@ def _questions(table: pd.DataFrame, shown: Mapping[float, Path], images: int) ->
             *(least, "codes", "codes"),
         ),
         Question(
-            f"How many classes will a judge see in samples of the prior at kl_weight {most:g}?",
-            f"{with_weights('prior_classes', sorted({most, best}, reverse=True))}.",
+            f"How many classes will be among the images of the prior's samples at kl_weight {most:g}?",
+            f"A judge, which is a classifier trained on the real images, sees "
+            f"{at_weights('prior_classes', most, best, decimals=1)}.",
             *(most, "images", "prior", plane),
         ),
     ]
@@ -290,7 +301,8 @@ def _far_outside(folder: Path) -> tuple[np.ndarray, float, float]:
 
 def _render(content: Mapping[str, object], **texts: object) -> str:
     """The page; texts are escaped, and the policy lets it run its own script and style and ask nobody for anything."""
-    script, style = ((TEMPLATE / f"explorer.{kind}").read_text() for kind in ("js", "css"))
+    script = "\n".join((TEMPLATE / name).read_text() for name in SCRIPTS)
+    style = (TEMPLATE / "explorer.css").read_text()
     digests = {name: f"'sha256-{_digest(text)}'" for name, text in (("script-src", script), ("style-src", style))}
     rules = {"default-src": "'none'", "img-src": "data:", "base-uri": "'none'", "form-action": "'none'", **digests}
     template = jinja2.Environment(autoescape=True).from_string((TEMPLATE / "explorer.html").read_text())
@@ -309,12 +321,12 @@ def _digest(text: str) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write explorer.html from run folders. Returns 2 if there is nothing that it could show."""
+    """Write explorer.html from run folders. Returns 2 if there is nothing to show, or nowhere to write it."""
     parser = argparse.ArgumentParser(prog="python -m vae_core.explorer", description=__doc__.splitlines()[0])
-    parser.add_argument("sweep_dir", type=Path, help="folder of a sweep, such as results/kl_sweep/mnist")
+    parser.add_argument("sweep_dir", type=Path, help="folder of a sweep, such as results/kl_sweep/mnist, or of one run")
     try:
         print(write_explorer(parser.parse_args(arguments).sweep_dir))
-    except InputError as error:
+    except (InputError, OSError) as error:
         print(f"explorer: {error}", file=sys.stderr)
         return 2
     return 0
