@@ -407,9 +407,10 @@ def _closing_words(planned: Sequence[Run], sweep_dir: Path, failures: Mapping[st
     if "report.ipynb" in failures:
         lines.append(f"{'report.ipynb':<20} failed: {failures['report.ipynb']} -> {where / 'report.ipynb'}")
     if collected:
-        lines += ["", (sweep_dir / "loss_table.md").read_text(), "Open:"]
-        shown = ("report.ipynb", "rate_distortion.png", "latent_scatters.png", "decoder_manifolds.png")
-        lines += [f"  {where / name}" for name in shown if (sweep_dir / name).exists()]
+        lines += ["", (sweep_dir / "loss_table.md").read_text()]
+        names = ("report.ipynb", "explorer.html", "rate_distortion.png", "latent_scatters.png", "decoder_manifolds.png")
+        shown = [f"  {where / name}" for name in names if (sweep_dir / name).exists()]
+        lines += ["Open:", *shown] if shown else []
     return "\n".join(lines)
 
 
