@@ -8,7 +8,6 @@ const visible = data.class_names.map(() => true);
 const codes = document.createElement("canvas");  // the plane without the point, which changes more often
 let labels, originals;  // (N,), (N, 784)
 let now, view = fitPrior(), point = [0, 0], pins = [];
-let besides = {};  // of which image and weights the pictures beside the decoded one are
 let manifoldDrawing = 0;  // the number of the present one: those begun before it stop
 
 // ---- what is to be seen
@@ -46,7 +45,8 @@ function drawPoint() {
   ];
   document.querySelectorAll(".of-image").forEach((figure) => { figure.hidden = nearest < 0; });
   if (nearest >= 0) {
-    drawImage(nearest);
+    draw(element("original"), originals.subarray(PIXELS * nearest, PIXELS * (nearest + 1)));
+    draw(element("reconstruction"), decode(now, now.mean[2 * nearest], now.mean[2 * nearest + 1]));
     const near = distance < NEAR * 2 * view.half / (plane.clientWidth || 1);
     element("original-caption").textContent = near ? "test image at the point" : "nearest test image";
     rows.push(["its class", data.class_names[labels[nearest]]]);
@@ -58,13 +58,6 @@ function drawPoint() {
 }
 
 const inPlane = (z) => z.map((value) => value.toPrecision(3).replace("-", "\u2212")).join(", ");
-
-function drawImage(index) {
-  if (besides.index === index && besides.weights === now) return;
-  besides = { index, weights: now };
-  draw(element("original"), originals.subarray(PIXELS * index, PIXELS * (index + 1)));
-  draw(element("reconstruction"), decode(now, now.mean[2 * index], now.mean[2 * index + 1]));
-}
 
 function markManifold() {
   const mark = element("here"), [x, y] = toPixel(point, 100, view);
