@@ -282,13 +282,16 @@ def variances(
 ) -> Figure:
     """The variance of the pixels per epoch; and the negative ELBO of trained models against the variance they get.
 
-    histories: of the models that learn it; lines: other variances to compare with
+    histories: of those models of elbos that learn it; lines: other variances to compare with
     elbos: a column per model, the variance as index; dots: the variance that each model has
     """
     figure, (left, right) = new_figure(11, 4.8, columns=2)
-    for (name, history), color, style in zip(histories.items(), LINE_COLORS[1:], LINE_STYLES[1:], strict=False):
-        line = {"color": color, "linestyle": style, "linewidth": 2, "marker": marker_of(history)}
-        left.plot(history["epoch"], history["variance"], label=name, **line)
+    look = {
+        name: {"color": color, "linestyle": style, "linewidth": 2}
+        for name, color, style in zip(elbos, LINE_COLORS, LINE_STYLES, strict=False)
+    }
+    for name, history in histories.items():
+        left.plot(history["epoch"], history["variance"], label=name, marker=marker_of(history), **look[name])
     for (name, variance), style in zip(lines.items(), (":", "-."), strict=False):
         if variance > 0:  # a logarithmic axis has no 0
             left.axhline(variance, color="#717581", linestyle=style, linewidth=1.5, label=name)
@@ -297,10 +300,10 @@ def variances(
     left.yaxis.set_major_formatter("{x:g}")
     left.yaxis.set_minor_formatter("{x:g}")
     left.legend()
-    for name, color, style in zip(elbos, LINE_COLORS, LINE_STYLES, strict=False):
-        right.plot(elbos.index, elbos[name], color=color, linestyle=style, linewidth=2, label=name)
+    for name in elbos:
+        right.plot(elbos.index, elbos[name], label=name, **look[name])
         own = np.interp(np.log(dots[name]), np.log(elbos.index), elbos[name])
-        right.plot(dots[name], own, color=color, marker="o", markersize=8)
+        right.plot(dots[name], own, color=look[name]["color"], marker="o", markersize=8)
     right.set(xscale="log", xlabel="variance of a pixel", ylabel="negative ELBO [nats/image]")
     right.grid(alpha=0.3)
     right.legend()
