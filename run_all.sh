@@ -15,7 +15,7 @@ usage() {
 Started again, the set-up skips what is installed and the sweep what is done. Examples:
 
   ./run_all.sh                               MNIST, 8 weights, 40 epochs (digits if MNIST cannot be had)
-  ./run_all.sh --dataset digits --epochs 5   a look in about two minutes, no network for data
+  ./run_all.sh --dataset digits              a look in a few minutes, no network for data
   ./run_all.sh --kl-weights 0.25 0.75 --seeds 0 1 2
   VAE_DATA_DIR=~/data ./run_all.sh           take the data from ~/data/mnist/*.gz
   PYTHON=python3.12 ./run_all.sh             choose the Python for .venv
@@ -100,6 +100,10 @@ publish)
     cd "$root"
     run_lessons results/published
     "$python" -m vae_core.sweep --dataset mnist --seeds 0 1 2 --results results/published
+    ;;
+[!-]*)
+    echo "run_all.sh: no command '$1': there are test, lessons and publish, and the options of the sweep (--help)" >&2
+    exit 2
     ;;
 *)
     set_up

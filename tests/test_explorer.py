@@ -328,7 +328,11 @@ def test_no_test_image_is_shown_when_every_class_is_hidden(page):
 def test_the_window_fits_what_it_says(page, swept):
     set_weight(page, 0)
     mean = trained(swept, 0.0)[1][chosen_images()]
+    outside = np.mean(np.abs(mean).max(axis=1) > 4)
+    assert outside > 0.1
+    assert find(page, "#outside").text == f"{100 * outside:.0f}% of the codes are outside this window"
     find(page, "#fit-codes").click()
+    assert find(page, "#outside").text == ""
     half, middle = script(page, "return [view.half, view.middle]")
     low, high = mean.min(axis=0), mean.max(axis=0)
     np.testing.assert_allclose(middle, (low + high) / 2, atol=1e-3 * half)
@@ -409,6 +413,8 @@ def test_a_click_pins_and_a_second_shows_the_images_between(page):
 @needs_browser
 def test_the_readout_is_that_of_the_point_and_of_the_nearest_code(page, swept):
     assert readout(page)["prior density"] == "0.1592"
+    show_point(page, (300, -400))
+    assert readout(page)["prior density"] == f"10^\u2212{(500**2 / 2 + np.log(2 * np.pi)) / np.log(10):.1f}"
     chosen, test = chosen_images(), data.load_dataset("digits")
     for index, kl_weight in enumerate(WEIGHTS):
         set_weight(page, index)
@@ -669,7 +675,7 @@ def test_an_answer_is_a_picture_of_its_weight_and_can_be_shown_in_the_plane(page
     table = collector.read_summary(swept).groupby("kl_weight").mean(numeric_only=True)
     best = table["negative_elbo"].idxmin()
     shown_at = [4, 0, 0, best, 0, 4]
-    fitted_to_codes = [False, True, True, False, True, False]
+    fitted_to_codes = [False, True, False, False, True, False]
     for i, item in enumerate(page.find_elements(By.CSS_SELECTOR, "#questions li")):
         reveal = item.find_element(By.CSS_SELECTOR, "button")
         assert reveal.accessible_name == f"Reveal the answer: {item.find_element(By.TAG_NAME, 'p').text}"
@@ -684,7 +690,13 @@ def test_an_answer_is_a_picture_of_its_weight_and_can_be_shown_in_the_plane(page
         wait(page, f"document.body.dataset.weight === '{shown_at[i]:g}'")
         wait(page, "document.activeElement === plane")
         middle, half, codes_fit = script(page, "return [view.middle, view.half, fitCodes(now)]")
-        assert [middle, half] == ([codes_fit["middle"], codes_fit["half"]] if fitted_to_codes[i] else [[0, 0], 4])
+        if i == 2:  # far outside the codes
+            far = np.array(script(page, "return data.questions[2].points.flat()"))
+            assert (np.abs(far - middle) < half).all()
+            assert (np.abs(far - middle) > 0.9 * half).any()
+            assert script(page, "return point") == pytest.approx(far[0])
+        else:
+            assert [middle, half] == ([codes_fit["middle"], codes_fit["half"]] if fitted_to_codes[i] else [[0, 0], 4])
         assert box(page, "#plane")["top"] >= 0
         if i in (0, 1, 4):
             color = script(page, "return data.class_colors[0]")  # hidden in the plane, not in the answer

@@ -37,7 +37,15 @@ def tools_without_python(folder):
 def test_help_needs_no_set_up(copy):
     finished = run_all(copy, "--help")
     assert finished.returncode == 0
-    assert "./run_all.sh --dataset digits --epochs 5" in finished.stdout
+    assert "./run_all.sh --dataset digits" in finished.stdout
+    assert not (copy / ".venv").exists()
+
+
+def test_a_command_with_a_typo_is_told_before_anything_is_installed(copy):
+    finished = run_all(copy, "tset")
+    assert finished.returncode == 2
+    assert finished.stderr.startswith("run_all.sh: no command 'tset': there are test, lessons and publish")
+    assert len(finished.stderr.splitlines()) == 1
     assert not (copy / ".venv").exists()
 
 

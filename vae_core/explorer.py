@@ -61,7 +61,7 @@ class Question:
     answer: str
     kl_weight: float  # to be shown with the answer
     picture: str  # "codes" or "images"
-    window: str  # "codes" or "prior": what the plane is fitted to
+    window: str  # "codes", "prior" or "points": what the plane is fitted to
     points: Sequence[Sequence[tuple[float, float]]] = ()  # columns of latent points, for the images
     compares: bool = False  # weights with each other
 
@@ -260,7 +260,7 @@ def _questions(table: pd.DataFrame, shown: Mapping[float, Path], images: int) ->
             f"What will the decoder of kl_weight {least:g} draw far outside the codes?",
             f"Pixels that are all but black or all but white: {saturated:.0%} are within 1% of 0 or 1, "
             f"{near:.0%} at the codes. (Three times as far out as the codes' 99% quantile, in five directions.)",
-            *(least, "images", "codes", [[tuple(map(float, z))] for z in far]),
+            *(least, "images", "points", [[tuple(map(float, z))] for z in far]),
         ),
         Question(
             "Which weight has the lowest negative ELBO on the test images?",

@@ -2,9 +2,11 @@
 
 const fitPrior = () => ({ middle: [0, 0], half: 4 });
 
-function fitCodes(weights) {
+const fitCodes = (weights) => fit(weights.mean);
+
+function fit(coordinates) {  // z[0] and z[1] in turn
   const low = [Infinity, Infinity], high = [-Infinity, -Infinity];
-  weights.mean.forEach((value, i) => {
+  coordinates.forEach((value, i) => {
     low[i % 2] = Math.min(low[i % 2], value);
     high[i % 2] = Math.max(high[i % 2], value);
   });
@@ -60,6 +62,17 @@ function drawCodes(context, side, unit, view, weights, labels, visible) {
     context.fillStyle = data.class_colors[label];
     context.fillRect(x - radius, y - radius, 2 * radius, 2 * radius);
   });
+}
+
+// The share of the codes of visible classes that lie outside the window.
+function shareOutside(view, weights, labels, visible) {
+  let outside = 0, all = 0;
+  labels.forEach((label, i) => {
+    if (!visible[label]) return;
+    all += 1;
+    outside += [0, 1].some((axis) => Math.abs(weights.mean[2 * i + axis] - view.middle[axis]) > view.half);
+  });
+  return all ? outside / all : 0;
 }
 
 function drawRings(context, side, unit, view) {
@@ -147,7 +160,7 @@ const svgNode = (name, attributes, text = "") => {
 // Every run in the plane of rate and distortion; chosen: what a click on a run calls with its kl_weight.
 function drawLosses(svg, present, chosen) {
   const unit = unitLength(), width = Math.max(svg.clientWidth, 240), height = Math.min(0.75 * width, 340 * unit);
-  const left = 52 * unit, right = width - 16 * unit, top = 12 * unit, bottom = height - 44 * unit;
+  const left = 66 * unit, right = width - 16 * unit, top = 12 * unit, bottom = height - 44 * unit;
   svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
   const rates = data.runs.map(({ rate }) => rate), distortions = data.runs.map(({ distortion }) => distortion);
   const most = Math.asinh(1.3 * Math.max(...rates)) || 1;

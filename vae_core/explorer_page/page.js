@@ -18,6 +18,8 @@ function drawPlane(codesToo = true) {
   if (codesToo || codes.width !== side) {
     if (codes.width !== side) codes.width = codes.height = side;
     drawLatentPlane({ ...canvas, context: codes.getContext("2d") }, view, now, labels, visible);
+    const percent = Math.round(100 * shareOutside(view, now, labels, visible));
+    element("outside").textContent = percent ? `${percent}% of the codes are outside this window` : "";
   }
   context.clearRect(0, 0, side, side);
   context.drawImage(codes, 0, 0);
@@ -34,13 +36,13 @@ function drawPlane(codesToo = true) {
 }
 
 function drawPoint() {
-  const density = Math.exp(-(point[0] ** 2 + point[1] ** 2) / 2) / (2 * Math.PI);
+  const log10 = -((point[0] ** 2 + point[1] ** 2) / 2 + Math.log(2 * Math.PI)) / Math.LN10;  // of the prior's density
   const [nearest, distance] = nearestCode(now, labels, visible, point), image = decode(now, ...point);
   draw(element("decoded"), image);
   draw(element("small"), image);
   const rows = [
     ["z", `(${inPlane(point)})`],
-    ["prior density", density < 1e-3 ? density.toExponential(1) : density.toFixed(4)],
+    ["prior density", log10 < -3 ? `10^${log10.toFixed(1).replace("-", "\u2212")}` : (10 ** log10).toFixed(4)],
     ["nearest code", nearest < 0 ? "no class is shown" : `${distance.toPrecision(3)} away`],
   ];
   document.querySelectorAll(".of-image").forEach((figure) => { figure.hidden = nearest < 0; });
@@ -308,12 +310,14 @@ function makeQuestions() {
 
 async function answer(question, place) {
   const weights = await loadWeight(indexOf(question.kl_weight));
-  const area = question.window === "codes" ? fitCodes(weights) : fitPrior();
+  const points = question.points.flat();
+  const area = { codes: () => fitCodes(weights), points: () => fit(points.flat()), prior: fitPrior }[question.window]();
   const what = question.picture === "codes" ? "Codes" : "Decoded images";
   const canvas = node("canvas", "", { role: "img", "aria-label": `${what} at kl_weight ${question.kl_weight}` });
   const there = node("button", "Show in the plane", { type: "button" });
   there.addEventListener("click", async () => {
     await setWeight(indexOf(question.kl_weight));
+    if (question.window === "points") point = points[0];
     setView(area);
     plane.scrollIntoView({ block: "nearest" });
     plane.focus({ preventScroll: true });
