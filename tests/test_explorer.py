@@ -490,7 +490,11 @@ def test_it_works_with_the_keyboard_alone(page):
         (page.switch_to.active_element or body).send_keys(Keys.TAB)
     plane = page.switch_to.active_element
     assert plane.get_attribute("id") == "plane"
-    assert script(page, "return parseFloat(getComputedStyle(plane).outlineWidth)") >= 2
+    style, width = script(
+        page, "const s = getComputedStyle(plane); return [s.outlineStyle, parseFloat(s.outlineWidth)]"
+    )
+    assert style == "solid"
+    assert width >= 2
     assert box(page, "#plane")["top"] >= box(page, ".weight")["bottom"] - 1
     plane.send_keys(Keys.ENTER, Keys.SHIFT, Keys.ARROW_RIGHT, Keys.ARROW_UP, Keys.NULL, Keys.ENTER)
     (a, b), half = script(page, "return [pins, view.half]")
