@@ -26,6 +26,7 @@ from vae_core.canvas import (
 NEAR_PRIOR = (-4.0, 4.0, -4.0, 4.0)
 COLUMNS = 4
 LEAST_WIDTH = 9.0  # inches
+POSTERIOR = "#e4007c"  # neither a class nor the prior
 LEAST_RATE = 0.01  # below it the parts of a rate are the noise of their estimates
 SWEEP_CURVES = {
     "val_distortion": "distortion [nats/image]",
@@ -96,15 +97,14 @@ def rate_split(losses: pd.DataFrame, information_limit: float) -> Figure:
     left.set_ylim(bottom=min(0, 2 * lowest), top=3 * losses["rate_mean"].max() + information_limit)
     left.yaxis.set_major_formatter("{x:g}")
     left.set_ylabel("nats/image")
-    left.legend()
     both = losses["mutual_information_mean"] + losses["marginal_kl_mean"]
     shares = (losses["mutual_information_mean"] / both).where(losses["rate_mean"] > LEAST_RATE)
-    right.bar(places, shares, color=SPLIT["mutual_information"], label="mutual_information")
-    right.bar(places, 1 - shares, bottom=shares, color=SPLIT["marginal_kl"], label="marginal_kl")
+    right.bar(places, shares, color=SPLIT["mutual_information"])
+    right.bar(places, 1 - shares, bottom=shares, color=SPLIT["marginal_kl"])
     right.set(ylabel="share of the rate (where there is one)", ylim=(0, 1))
-    right.legend(loc="lower right")
     for axes in (left, right):
         _weight_axis(axes, losses)
+    figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=len(SPLIT))
     return figure
 
 
@@ -168,13 +168,15 @@ def posterior_ellipses(
     for axes, (kl_weight, (mean, log_var, labels)) in _panels(panels, codes):
         scatter_classes(axes, mean, labels, size=2)
         for center, size in zip(mean[:25], 4 * np.exp(log_var[:25] / 2), strict=True):  # width and height
-            axes.add_patch(Ellipse(center, *size, fill=False, edgecolor="black", linewidth=0.8))
+            axes.add_patch(Ellipse(center, *size, fill=False, edgecolor=POSTERIOR, linewidth=1))
         prior_rings(axes)
         reach = 2 * np.exp(log_var[:25] / 2)
         latent_axes(axes, covering_square([mean, mean[:25] - reach, mean[:25] + reach]))
         axes.set_title(f"kl_weight {kl_weight:g}")
     _class_legend(figure, class_names)
-    figure.suptitle(f"{title}\neach on its own axes; small ellipses: q(z|x) of 25 images, two standard deviations")
+    figure.suptitle(
+        f"{title}\neach on its own axes; pink: q(z|x) of 25 images, two standard deviations (specks if narrow)"
+    )
     return figure
 
 
@@ -189,7 +191,7 @@ def decoder_manifolds(manifolds: Mapping[float, tuple[np.ndarray, np.ndarray, fl
     for axes, (kl_weight, (images, coordinates, share)) in _panels(panels, manifolds):
         # rows run down from the last coordinate: [1::2] of an even number of them are the coordinates [::2]
         show_grid(axes, images[1::2, ::2], coordinates[:, ::2], interpolation="antialiased")
-        axes.set_title(f"kl_weight {kl_weight:g}: {share:.1%} of the test codes", fontsize=13)
+        axes.set_title(f"kl_weight {kl_weight:g}: {share:.1%} of the test codes here", fontsize=13)
     figure.suptitle(title, fontsize=15)
     return figure
 
