@@ -191,7 +191,7 @@ def decoder_manifolds(manifolds: Mapping[float, tuple[np.ndarray, np.ndarray, fl
     for axes, (kl_weight, (images, coordinates, share)) in _panels(panels, manifolds):
         # rows run down from the last coordinate: [1::2] of an even number of them are the coordinates [::2]
         show_grid(axes, images[1::2, ::2], coordinates[:, ::2], interpolation="antialiased")
-        axes.set_title(f"kl_weight {kl_weight:g}: {share:.1%} of the test codes here", fontsize=13)
+        axes.set_title(f"kl_weight {kl_weight:g}: {share:.1%} of the test codes here", fontsize=12)
     figure.suptitle(title, fontsize=15)
     return figure
 
