@@ -10,7 +10,7 @@ import os
 import socket
 import tempfile
 import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,21 +20,12 @@ import numpy as np
 from vae_core.errors import InputError
 from vae_core.progress import terminal
 
-IMAGE_SHAPE = (28, 28, 1)
+IMAGE_SHAPE = (28, 28, 1)  # of the built-in data sets
 DIGITS = tuple("0123456789")
-CLASS_NAMES = {
-    "mnist": DIGITS,
-    "fashion_mnist": (
-        *("T-shirt", "Trouser", "Pullover", "Dress", "Coat"),
-        *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
-    ),
-    "digits": DIGITS,
-}
-DESCRIPTIONS = {
-    "mnist": "MNIST, 28x28 handwritten digits",
-    "fashion_mnist": "Fashion-MNIST, 28x28 pictures of clothes",
-    "digits": "scikit-learn's 8x8 handwritten digits enlarged to 28x28: a small stand-in, not MNIST",
-}
+CLOTHES = (
+    *("T-shirt", "Trouser", "Pullover", "Dress", "Coat"),
+    *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
+)
 SHA256 = {
     "mnist": {
         "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
@@ -59,7 +50,6 @@ MIRRORS = {
         "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
     ),
 }
-VALIDATION_SIZE = {"mnist": 5000, "fashion_mnist": 5000, "digits": 300}
 DOWNLOAD_TIMEOUT = 20  # seconds of silence, after which the next mirror is tried
 
 
@@ -69,7 +59,7 @@ class DataNotAvailable(InputError):
 
 @dataclass(frozen=True)
 class Dataset:
-    """Images in [0, 1] as float32 of shape (N, 28, 28, 1), labels as integers of shape (N,).
+    """Images in [0, 1] as float32 of shape (N, height, width, channels), labels as integers of shape (N,).
 
     The validation images are the first of the training file; curves per epoch come from them. The test images are
     for the final measures alone.
@@ -86,14 +76,42 @@ class Dataset:
     test_images: np.ndarray
     test_labels: np.ndarray
 
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of an image."""
+        return self.train_images.shape[1:]
+
+
+@dataclass(frozen=True)
+class Arrays:
+    """What a data set is read from: images in [0, 1], (N, height, width, channels), labels, (N,), and their SHA-256."""
+
+    train_images: np.ndarray
+    train_labels: np.ndarray
+    test_images: np.ndarray
+    test_labels: np.ndarray
+    checksum: str
+
+
+@dataclass(frozen=True)
+class Source:
+    """A data set that `load_dataset` knows: how it is described, split and read.
+
+    validation_size: so many of the first training images are for validation
+    read: from the name and the user's folder to the arrays
+    """
+
+    description: str
+    class_names: tuple[str, ...]
+    validation_size: int
+    read: Callable[[str, str | Path | None], Arrays]
+
 
 def load_dataset(name: str = "auto", data_dir: str | Path | None = None) -> Dataset:
-    """Load `mnist`, `fashion_mnist` or `digits`; `auto` is `mnist` where it can be had, else `digits`.
+    """Load one of `SOURCES` by name; `auto` is `mnist` where it can be had, else `digits`, and prints which and why.
 
     `data_dir` (default: the environment variable VAE_DATA_DIR) is searched first; it holds one folder per data set,
     each with the four IDX files, gzip-compressed or raw. After it come the cache and the official mirrors.
-
-    `auto` prints which one it is, and why.
 
     Raises InputError for an unknown name, a `data_dir` that is not there, or a file that is not the official one,
     and DataNotAvailable where the data is neither at hand nor can be downloaded.
@@ -106,14 +124,22 @@ def load_dataset(name: str = "auto", data_dir: str | Path | None = None) -> Data
             print(f"data set auto: {error}")
         print(f"data set auto: this is {dataset.name}: {dataset.description}")
         return dataset
-    if name == "digits":
-        return _digits()
-    if name not in SHA256:
-        raise InputError(f"unknown data set {name!r}: choose one of mnist, fashion_mnist, digits, auto")
-    contents = {file_name: _read(name, file_name, data_dir) for file_name in SHA256[name]}
-    images = {split: _images(contents[f"{split}-images-idx3-ubyte"]) for split in ("train", "t10k")}
-    labels = {split: _labels(contents[f"{split}-labels-idx1-ubyte"]) for split in ("train", "t10k")}
-    return _split(name, images["train"], labels["train"], images["t10k"], labels["t10k"], contents.values())
+    if name not in SOURCES:
+        raise InputError(f"unknown data set {name!r}: choose one of {', '.join(SOURCES)}, auto")
+    source = SOURCES[name]
+    arrays, size = source.read(name, data_dir), source.validation_size
+    return Dataset(
+        name=name,
+        description=source.description,
+        class_names=source.class_names,
+        checksum=arrays.checksum,
+        train_images=arrays.train_images[size:],
+        train_labels=arrays.train_labels[size:],
+        validation_images=arrays.train_images[:size],
+        validation_labels=arrays.train_labels[:size],
+        test_images=arrays.test_images,
+        test_labels=arrays.test_labels,
+    )
 
 
 def cache_dir() -> Path:
@@ -121,31 +147,29 @@ def cache_dir() -> Path:
     return Path(os.environ.get("KERAS_HOME", Path.home() / ".keras")) / "datasets"
 
 
-def _digits() -> Dataset:
+def _read_digits(name: str, data_dir: str | Path | None) -> Arrays:
     from scipy.ndimage import zoom  # with scikit-learn, an import of over a second that MNIST's users don't need
     from sklearn.datasets import load_digits
 
     images, labels = load_digits(return_X_y=True)
-    checksum_of = images.astype(np.uint8).tobytes(), labels.astype(np.uint8).tobytes()
+    checksum = _checksum([images.astype(np.uint8).tobytes(), labels.astype(np.uint8).tobytes()])
     images = zoom(images.reshape(-1, 8, 8) / 16, (1, 3.5, 3.5), order=1)[..., None]  # (1797, 28, 28, 1)
     images = images.astype(np.float32)
-    return _split("digits", images[:1500], labels[:1500], images[1500:], labels[1500:], checksum_of)
+    return Arrays(images[:1500], labels[:1500], images[1500:], labels[1500:], checksum)
 
 
-def _split(name, train_images, train_labels, test_images, test_labels, contents: Iterable[bytes]) -> Dataset:
-    size = VALIDATION_SIZE[name]
-    return Dataset(
-        name=name,
-        description=DESCRIPTIONS[name],
-        class_names=CLASS_NAMES[name],
-        checksum=hashlib.sha256(b"".join(contents)).hexdigest(),
-        train_images=train_images[size:],
-        train_labels=train_labels[size:],
-        validation_images=train_images[:size],
-        validation_labels=train_labels[:size],
-        test_images=test_images,
-        test_labels=test_labels,
-    )
+def _read_idx(name: str, data_dir: str | Path | None) -> Arrays:
+    contents = {file_name: _read(name, file_name, data_dir) for file_name in SHA256[name]}
+    arrays = [
+        read(contents[f"{split}-{kind}-idx{dimensions}-ubyte"])
+        for split in ("train", "t10k")
+        for kind, dimensions, read in (("images", 3, _images), ("labels", 1, _labels))
+    ]
+    return Arrays(*arrays, _checksum(contents.values()))
+
+
+def _checksum(contents: Iterable[bytes]) -> str:
+    return hashlib.sha256(b"".join(contents)).hexdigest()
 
 
 def _images(content: bytes) -> np.ndarray:
@@ -219,3 +243,15 @@ def _patience(seconds: float):
         yield
     finally:
         socket.setdefaulttimeout(before)
+
+
+SOURCES = {
+    "mnist": Source("MNIST, 28x28 handwritten digits", DIGITS, 5000, _read_idx),
+    "fashion_mnist": Source("Fashion-MNIST, 28x28 pictures of clothes", CLOTHES, 5000, _read_idx),
+    "digits": Source(
+        "scikit-learn's 8x8 handwritten digits enlarged to 28x28: a small stand-in, not MNIST",
+        DIGITS,
+        300,
+        _read_digits,
+    ),
+}

@@ -1,14 +1,30 @@
-"""Between images and the latent plane: codes of images, and images on a grid of latent points."""
+"""Between images and the latent space: codes, draws, latent windows, and images at latent points. Imports no Keras."""
 
-import vae_core.backend  # noqa: F401
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.special import expit
+from scipy.stats import norm
 
-from vae_core.models import VAE
-from vae_core.windows import quantile_axes
+if TYPE_CHECKING:
+    from vae_core.models import VAE
 
 BLOCK = 1000  # images or codes at a time: the layers of a convolutional model take 200 MB for so many
+
+
+def sample_prior(samples: int, seed: int, latent_dim: int = 2) -> np.ndarray:
+    """Samples of the prior N(0, I): (samples, latent_dim)."""
+    return np.random.default_rng(seed).standard_normal((samples, latent_dim))
+
+
+def draw(mean: np.ndarray, log_var: np.ndarray, rng: np.random.Generator, samples: int = 1) -> np.ndarray:
+    """Draws from q(z|x) = N(mean, exp(log_var)) of each image.
+
+    mean, log_var: (N, latent_dim)
+    returns: (samples, N, latent_dim), as float64
+    """
+    return mean + np.exp(log_var / 2) * rng.standard_normal((samples, *mean.shape))
 
 
 def encode(vae: VAE, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -18,43 +34,51 @@ def encode(vae: VAE, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return mean, log_var
 
 
-def logits(vae: VAE, z: np.ndarray) -> np.ndarray:
-    """What the decoder makes of latent points; z: (N, latent_dim), returns (N, 28, 28, 1)."""
+def outputs(vae: VAE, z: np.ndarray) -> np.ndarray:
+    """The decoder's outputs at latent points; z: (N, latent_dim), returns (N, height, width, channels)."""
+    z = np.asarray(z, np.float32)
     return np.concatenate([vae.decoder(z[start : start + BLOCK]) for start in range(0, len(z), BLOCK)])
 
 
 def decode(vae: VAE, z: np.ndarray) -> np.ndarray:
-    """Expected images at latent points, p(pixel = 1 | z); z: (N, latent_dim), returns (N, 28, 28, 1) in [0, 1]."""
-    return expit(logits(vae, z))
+    """Expected images at latent points, E[x|z]; z: (N, latent_dim), returns (N, height, width, channels)."""
+    return np.asarray(vae.likelihood.mean(outputs(vae, z)))
 
 
 def decode_grid(vae: VAE, axes: np.ndarray) -> np.ndarray:
-    """Decode the grid axes[0] x axes[1] of a 2-D latent space in one batch: (rows, columns, 28, 28), values in [0, 1].
+    """Decode the grid axes[0] x axes[1] of a 2-D latent space in one batch: (rows, columns, height, width).
 
     axes: (2, cells). z[0] grows with the column; z[1] grows upwards, so row 0 holds the largest.
     """
     z0, z1 = np.meshgrid(axes[0], axes[1][::-1])  # (rows, columns) each
     z = np.stack([z0.ravel(), z1.ravel()], axis=-1)  # (rows * columns, 2)
-    images = decode(vae, z)  # (rows * columns, 28, 28, 1)
-    return images.reshape(*z0.shape, *images.shape[1:3])  # (rows, columns, 28, 28)
+    images = decode(vae, z)  # (rows * columns, height, width, 1)
+    return images.reshape(*z0.shape, *images.shape[1:3])  # (rows, columns, height, width)
 
 
-class Snapshots:
-    """Codes of the same images and images at the same latent points, as training goes on.
+def uniform_axes(cells: int = 30, limit: float = 3.0) -> np.ndarray:
+    """Latent coordinates at equal distances on [-limit, limit], like tutorial 004's manifold: (2, cells)."""
+    return np.tile(np.linspace(-limit, limit, cells), (2, 1))
 
-    Taken before training and after some of the epochs, denser at the beginning, where most happens.
+
+def quantile_axes(cells: int = 30) -> np.ndarray:
+    """Latent coordinates at the middles of equally probable slices of the prior: (2, cells).
+
+    z_i = Phi^-1((i + 1/2) / cells), so that every cell of the grid stands for the same share of prior samples.
     """
+    return np.tile(norm.ppf((np.arange(cells) + 0.5) / cells), (2, 1))
 
-    def __init__(self, vae: VAE, images: np.ndarray, epochs: int, pictures: int = 16):
-        self.vae, self.images, self.axes = vae, images, quantile_axes(cells=12)
-        self.wanted = {0, *np.geomspace(1, epochs, pictures).round().astype(int).tolist()}
-        self.epochs: list[int] = []
-        self.codes: list[np.ndarray] = []  # each (N, 2)
-        self.manifolds: list[np.ndarray] = []  # each (12, 12, 28, 28)
 
-    def take(self, epoch: int) -> None:
-        """Keep codes and decoded grid, if this epoch is one of those wanted."""
-        if epoch in self.wanted:
-            self.epochs.append(epoch)
-            self.codes.append(encode(self.vae, self.images)[0])
-            self.manifolds.append(decode_grid(self.vae, self.axes))
+def occupied_axes(mean: np.ndarray, cells: int = 30) -> np.ndarray:
+    """Latent coordinates at equal distances over the region where the codes are: (2, cells).
+
+    From the 1 % to the 99 % quantile of the codes in each dimension, and never narrower than 0.02; mean: (N, 2).
+    """
+    low, high = np.quantile(mean, (0.01, 0.99), axis=0)  # (2,) each
+    middle, half = (low + high) / 2, np.maximum((high - low) / 2, 0.01)
+    return np.linspace(middle - half, middle + half, cells, axis=1)
+
+
+def share_within(mean: np.ndarray, axes: np.ndarray) -> float:
+    """Share of the codes, (N, 2), within the first and the last coordinates of a grid, (2, cells)."""
+    return float(np.mean(np.all((mean >= axes[:, 0]) & (mean <= axes[:, -1]), axis=1)))

@@ -1,4 +1,4 @@
-"""The two terms of the objective: one number per image, in nats."""
+"""The rate, what is charged for it, and the kl_weight of a loss that is written in another way."""
 
 import math
 
@@ -6,79 +6,118 @@ import vae_core.backend  # noqa: F401
 
 from keras import ops
 
+from vae_core.errors import InputError
 
-def bernoulli_nll(images, logits):
-    """Negative log-likelihood of the images under independent Bernoulli pixels.
 
-    -log p(x|z) = sum over pixels of softplus(l) - x l,  where p(pixel = 1) = sigmoid(l)
+def rate_per_dimension(mean, log_var):
+    """KL divergence of each dimension of a diagonal Gaussian from N(0, 1).
 
-    For grey-scale x in [0, 1] this is a cross-entropy, not a normalised likelihood: its floor is the sum of the
-    pixels' own binary entropies (Loaiza-Ganem and Cunningham 2019, arXiv:1907.06845).
+    1/2 (exp(log_var) + mean^2 - 1 - log_var), Kingma and Welling 2014, arXiv:1312.6114, appendix B.
 
-    images, logits: (batch, 28, 28, 1), or any equal shapes with the batch first
-    returns: (batch,), nats per image
+    mean, log_var: (batch, latent_dim)
+    returns: (batch, latent_dim), in nats
     """
-    pixels = tuple(range(1, len(images.shape)))
-    return ops.sum(ops.binary_crossentropy(images, logits, from_logits=True), axis=pixels)
-
-
-def bernoulli_nll_pairs(images, logits):
-    """`bernoulli_nll` of every image under every decoded code, by one matrix product.
-
-    images: (N, 28, 28, 1), logits: (M, 28, 28, 1), or any shapes that agree but for the first axis
-    returns: (N, M), nats per image
-    """
-    x, logits = ops.reshape(images, (len(images), -1)), ops.reshape(logits, (len(logits), -1))  # (N, 784), (M, 784)
-    return ops.sum(ops.softplus(logits), axis=1) - ops.matmul(x, ops.transpose(logits))
-
-
-def squared_error(images, logits):
-    """Squared errors of the expected image, summed over pixels: a Gaussian likelihood of variance 1/2.
-
-    sum over pixels of (x - sigmoid(l))^2 = gaussian_nll(x, sigmoid(l), 1/2) - pixels / 2 * log(pi)
-
-    images, logits: (batch, 28, 28, 1), or any equal shapes with the batch first
-    returns: (batch,), nats per image, but for the constant
-    """
-    pixels = tuple(range(1, len(images.shape)))
-    return ops.sum(ops.square(images - ops.sigmoid(logits)), axis=pixels)
-
-
-def gaussian_nll(images, mean, variance):
-    """Negative log-likelihood of the images under independent Gaussian pixels.
-
-    -log p(x|z) = 1/2 sum over pixels of (x - mean)^2 / variance + log(2 pi variance)
-
-    images, mean: (batch, 28, 28, 1), or any equal shapes with the batch first
-    variance: one number for all pixels, or an array that broadcasts against the images
-    returns: (batch,), nats per image; below 0 where the density is above 1
-    """
-    pixels = tuple(range(1, len(images.shape)))
-    variance = ops.cast(variance, images.dtype)
-    return 0.5 * ops.sum(ops.square(images - mean) / variance + ops.log(2 * math.pi * variance), axis=pixels)
-
-
-def gaussian_nll_pairs(images, mean, variance):
-    """`gaussian_nll` of every image around every mean, with one variance for all, by one matrix product.
-
-    images: (N, 28, 28, 1), mean: (M, 28, 28, 1), or any shapes that agree but for the first axis
-    returns: (N, M), nats per image
-    """
-    x, mean = ops.reshape(images, (len(images), -1)), ops.reshape(mean, (len(mean), -1))  # (N, 784), (M, 784)
-    variance = ops.cast(variance, x.dtype)
-    squares = ops.sum(ops.square(x), axis=1)[:, None] - 2 * ops.matmul(x, ops.transpose(mean))  # (N, M)
-    squares += ops.sum(ops.square(mean), axis=1)
-    return 0.5 * (squares / variance + x.shape[1] * ops.log(2 * math.pi * variance))
+    return 0.5 * (ops.exp(log_var) + ops.square(mean) - 1 - log_var)
 
 
 def kl_divergence(mean, log_var):
-    """KL divergence of a diagonal Gaussian from the standard normal.
+    """KL divergence of a diagonal Gaussian from the standard normal, KL(N(mean, exp(log_var)) || N(0, I)).
 
-    KL(N(mean, exp(log_var)) || N(0, I)) = 1/2 sum over dimensions of exp(log_var) + mean^2 - 1 - log_var
-
-    Kingma and Welling 2014, arXiv:1312.6114, appendix B.
+    The sum of `rate_per_dimension`.
 
     mean, log_var: (batch, latent_dim)
     returns: (batch,), nats per image
     """
-    return 0.5 * ops.sum(ops.exp(log_var) + ops.square(mean) - 1 - log_var, axis=-1)
+    return ops.sum(rate_per_dimension(mean, log_var), axis=-1)
+
+
+def weighted_rate(rates, kl_weight):
+    """What the objective charges for the code: kl_weight * rate.
+
+    kl_weight = 1 gives the negative ELBO (Kingma and Welling 2014), another value the beta-VAE (Higgins et al. 2017).
+
+    rates: (batch, latent_dim), nats per dimension; kl_weight: a number
+    returns: (batch,), nats per image
+    """
+    return kl_weight * ops.sum(rates, axis=-1)
+
+
+def kl_weight_of(
+    *,
+    likelihood: str,
+    pixels: int,
+    channels: int,
+    latent_dim: int,
+    reconstruction_over_pixels: str = "sum",
+    reconstruction_over_channels: str = "sum",
+    reconstruction_over_batch: str = "mean",
+    reconstruction_factor: float = 1.0,
+    variance: float = 1.0,
+    kl_over_dimensions: str = "sum",
+    kl_over_batch: str = "mean",
+    kl_factor: float = 1.0,
+    batch_size: int | None = None,
+) -> float:
+    """The kl_weight c at which a loss, as written, is a multiple of distortion + c * rate.
+
+    loss = reconstruction_factor * R + kl_factor * K = a * (distortion + c * rate) + constant,  c = b / a
+
+    a = reconstruction_factor, divided by what R is a mean over, times 2 * variance for a Gaussian
+    b = kl_factor, divided by what K is a mean over
+
+    likelihood: "bernoulli", R from binary cross-entropies; "gaussian", R from squared errors (x - mean)^2, which are
+        2 * variance times a negative log-likelihood (and a constant) under pixels of that variance
+    pixels, channels: height * width of an image, and 1 for grey-scale or 3 for colour
+    reconstruction_over_pixels, _over_channels, _over_batch: "sum" or "mean". Keras' losses are means over the last
+        axis: the channels of (28, 28, 3), but pixels and channels of flattened images
+    reconstruction_factor: everything before R, above 0: 0.5 for 1/2 squared errors
+    variance: of the Gaussian that the distortion is measured with; c is proportional to 1 / variance
+    kl_over_dimensions, kl_over_batch: "sum" or "mean"
+    kl_factor: everything before K, which is complete with its 1/2: 1e-3 for 5e-4 * (mean^2 + ...)
+    batch_size: needed if one term is a sum over the batch and the other a mean
+
+    Raises InputError for what no loss can be.
+    """
+    if likelihood not in ("bernoulli", "gaussian"):
+        raise InputError(f"likelihood must be 'bernoulli' or 'gaussian', not {likelihood!r}")
+    if likelihood == "bernoulli" and variance != 1:
+        raise InputError(f"a Bernoulli likelihood has no variance to choose: leave out variance={variance!r}")
+    _check_count(pixels=pixels, channels=channels, latent_dim=latent_dim)
+    _check_positive(reconstruction_factor=reconstruction_factor, variance=variance)
+    if kl_factor != 0:
+        _check_positive(kl_factor=kl_factor)
+
+    a = reconstruction_factor
+    a /= _mean_over(pixels, reconstruction_over_pixels=reconstruction_over_pixels)
+    a /= _mean_over(channels, reconstruction_over_channels=reconstruction_over_channels)
+    a *= 2 * variance if likelihood == "gaussian" else 1
+    b = kl_factor / _mean_over(latent_dim, kl_over_dimensions=kl_over_dimensions)
+    images = 1 if reconstruction_over_batch == kl_over_batch else batch_size  # a common factor is in a and b alike
+    if images is None:
+        raise InputError(
+            "one term is a sum over the batch, the other a mean: the weight depends on it, so give batch_size"
+        )
+    _check_count(batch_size=images)
+    a /= _mean_over(images, reconstruction_over_batch=reconstruction_over_batch)
+    b /= _mean_over(images, kl_over_batch=kl_over_batch)
+    return b / a
+
+
+def _mean_over(size: int, **reduction: str) -> int:
+    """What a sum is divided by: its size for a mean, 1 for a sum."""
+    ((name, word),) = reduction.items()
+    if word not in ("sum", "mean"):
+        raise InputError(f"{name} must be 'sum' or 'mean', not {word!r}")
+    return size if word == "mean" else 1
+
+
+def _check_count(**numbers: int) -> None:
+    for name, value in numbers.items():
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise InputError(f"{name} must be a whole number, at least 1, not {value!r}")
+
+
+def _check_positive(**numbers: float) -> None:
+    for name, value in numbers.items():
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
+            raise InputError(f"{name} must be a finite number above 0, not {value!r}")

@@ -1,14 +1,22 @@
-"""The reference encoder and decoder, sampling, and the VAE with a weight on its KL term; for any Keras backend."""
+"""Encoders and decoders, the draw between them, and the VAE with a weight on its rate. For any Keras backend.
 
-from collections.abc import Callable
+An encoder maps images, (batch, height, width, channels), to the mean and the log-variance of q(z|x), (batch,
+latent_dim) each. A decoder maps latent points, (batch, latent_dim), to what the likelihood takes, in the shape of the
+images.
+"""
+
+import math
+from collections.abc import Callable, Sequence
 
 import vae_core.backend  # noqa: F401
 
 import keras
 from keras import layers, ops
+from keras.optimizers.schedules import LearningRateSchedule
 
 from vae_core.data import IMAGE_SHAPE
-from vae_core.losses import bernoulli_nll, kl_divergence
+from vae_core.likelihoods import BERNOULLI, Likelihood
+from vae_core.losses import rate_per_dimension, weighted_rate
 
 
 class Sampling(layers.Layer):
@@ -28,52 +36,56 @@ class Sampling(layers.Layer):
         return mean + ops.exp(log_var / 2) * noise
 
 
-def mlp_encoder(hidden_units: int = 512, latent_dim: int = 2) -> keras.Model:
-    """Dense relu layer, then mean and log-variance of q(z|x): images -> two of (batch, latent_dim)."""
-    images = keras.Input(IMAGE_SHAPE, name="images")
-    x = layers.Flatten()(images)  # (batch, 784)
-    x = layers.Dense(hidden_units, activation="relu")(x)
-    mean = layers.Dense(latent_dim, name="mean")(x)
-    log_var = layers.Dense(latent_dim, name="log_var")(x)
-    return keras.Model(images, [mean, log_var], name="encoder")
-
-
-def mlp_decoder(hidden_units: int = 512, latent_dim: int = 2) -> keras.Model:
-    """Dense relu layer, then one Bernoulli logit per pixel: (batch, latent_dim) -> (batch, 28, 28, 1)."""
-    z = keras.Input((latent_dim,), name="z")
-    x = layers.Dense(hidden_units, activation="relu")(z)
-    x = layers.Dense(28 * 28)(x)
-    logits = layers.Reshape(IMAGE_SHAPE, name="logits")(x)  # (batch, 28, 28, 1)
-    return keras.Model(z, logits, name="decoder")
-
-
 class VAE(keras.Model):
     """Minimises distortion + kl_weight * rate; reports objective, distortion and rate, in nats per image.
 
-    `fit`, validation and `evaluate` share `compute_loss`, the only place where the objective stands.
-    kl_weight = 1 gives the negative ELBO (Kingma and Welling 2014), another value the beta-VAE (Higgins et al. 2017).
+    `fit`, validation and `evaluate` share `compute_loss`, the only place where the objective is put together.
 
-    pixel_nll: the likelihood, a function of images and the decoder's logits that returns -log p(x|z), (batch,)
+    kl_weight: a number, or a Keras schedule of the optimizer's step, as `learning_rate` is
+    seed: of the draws of z
+    likelihood: p(x|z) for the decoder's outputs
+    rate_term: what is charged for the code, (batch,), as a function of the rate per dimension, (batch, latent_dim), and
+        kl_weight
     """
 
     def __init__(
         self,
         encoder: keras.Model,
         decoder: keras.Model,
-        kl_weight: float,
+        kl_weight: float | LearningRateSchedule,
         seed: int,
-        pixel_nll: Callable = bernoulli_nll,
+        likelihood: Likelihood = BERNOULLI,
+        rate_term: Callable = weighted_rate,
         **kwargs,
     ):
         super().__init__(**kwargs)
         self.encoder = encoder
         self.decoder = decoder
-        self.kl_weight = kl_weight
-        self.pixel_nll = pixel_nll
+        self.likelihood = likelihood
+        self.rate_term = rate_term
         self.sampling = Sampling(seed)
+        if isinstance(kl_weight, LearningRateSchedule):
+            self.weight = kl_weight
+        else:
+            start = keras.initializers.Constant(kl_weight)
+            self.weight = self.add_weight(shape=(), initializer=start, trainable=False, name="kl_weight")
         self.objective_tracker = keras.metrics.Mean(name="objective")
         self.distortion_tracker = keras.metrics.Mean(name="distortion")
         self.rate_tracker = keras.metrics.Mean(name="rate")
+
+    @property
+    def kl_weight(self):
+        """The weight on the rate at this moment: a variable, or the schedule at the optimizer's step."""
+        if isinstance(self.weight, LearningRateSchedule):
+            return self.weight(self.optimizer.iterations)
+        return self.weight
+
+    @kl_weight.setter
+    def kl_weight(self, value: float):
+        """Set the number that the next step uses. Raises TypeError if a schedule sets it."""
+        if isinstance(self.weight, LearningRateSchedule):
+            raise TypeError("kl_weight follows a schedule here, so it cannot be set")
+        self.weight.assign(value)
 
     @property
     def metrics(self):
@@ -81,32 +93,131 @@ class VAE(keras.Model):
         return [self.objective_tracker, self.distortion_tracker, self.rate_tracker]
 
     def inputs(self, images, labels):
-        """What `call` takes, of a data set's images and labels: the images."""
+        """What `call` takes of a data set's images and labels: the images."""
         return images
 
     def call(self, images):
-        """Mean and log-variance of q(z|x), each (batch, latent_dim), and the logits of one draw, (batch, 28, 28, 1)."""
+        """Mean and log-variance of q(z|x), each (batch, latent_dim), and the decoder's outputs for one draw."""
         mean, log_var = self.encoder(images)
-        return mean, log_var, self.decoder(self.sampling(mean, log_var))
+        return mean, log_var, self.decoder(self.draw(mean, log_var))
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """Mean over the batch of distortion + kl_weight * rate; x are the images, y_pred what `call` returned."""
-        mean, log_var, logits = y_pred
-        distortion = self.pixel_nll(x, logits)  # (batch,)
-        rate = kl_divergence(mean, log_var)  # (batch,)
-        objective = distortion + self.kl_weight * rate
+        mean, log_var, outputs = y_pred
+        distortion = self.likelihood.nll(x, outputs)  # (batch,)
+        rates = self.rates(mean, log_var)  # (batch, latent_dim)
+        objective = distortion + self.rate_term(rates, self.kl_weight)  # (batch,)
         self.objective_tracker.update_state(objective)
         self.distortion_tracker.update_state(distortion)
-        self.rate_tracker.update_state(rate)
+        self.rate_tracker.update_state(ops.sum(rates, axis=-1))
+        return self.reduce(objective)
+
+    def draw(self, mean, log_var):
+        """One z for each row: (batch, latent_dim)."""
+        return self.sampling(mean, log_var)
+
+    def rates(self, mean, log_var):
+        """The rate of each latent dimension: (batch, latent_dim), in nats."""
+        return rate_per_dimension(mean, log_var)
+
+    def reduce(self, objective):
+        """The one number that is minimised, from the objective of each image, (batch,)."""
         return ops.mean(objective)
 
 
-def reference_vae(kl_weight: float, seed: int, learning_rate: float = 1e-3, hidden_units: int = 512) -> VAE:
-    """The sweep's model, compiled with Adam: 784 -> 512 -> 2-D Gaussian -> 512 -> 784 logits.
+def dense_encoder(
+    hidden_units: Sequence[int],
+    latent_dim: int = 2,
+    activation: str = "relu",
+    image_shape: tuple[int, int, int] = IMAGE_SHAPE,
+) -> keras.Model:
+    """Dense layers of so many units, then mean and log-variance of q(z|x)."""
+    images = keras.Input(image_shape, name="images")
+    x = layers.Flatten()(images)  # (batch, pixels)
+    for units in hidden_units:
+        x = layers.Dense(units, activation=activation)(x)
+    return gaussian_encoder(images, x, latent_dim)
 
-    The seed fixes initial weights and sampling noise, whatever the kl_weight.
+
+def dense_decoder(
+    hidden_units: Sequence[int],
+    latent_dim: int = 2,
+    activation: str = "relu",
+    image_shape: tuple[int, int, int] = IMAGE_SHAPE,
+) -> keras.Model:
+    """Dense layers of so many units, then one output per pixel."""
+    z = keras.Input((latent_dim,), name="z")
+    x = z
+    for units in hidden_units:
+        x = layers.Dense(units, activation=activation)(x)
+    x = layers.Dense(math.prod(image_shape))(x)  # (batch, pixels)
+    return keras.Model(z, layers.Reshape(image_shape, name="outputs")(x), name="decoder")
+
+
+def conv_encoder(latent_dim: int = 2) -> keras.Model:
+    """Tutorial 001's: two strided convolutions without padding, for images of 28 x 28."""
+    images = keras.Input(IMAGE_SHAPE, name="images")
+    x = layers.Conv2D(32, 3, strides=2, activation="relu")(images)  # (batch, 13, 13, 32)
+    x = layers.Conv2D(64, 3, strides=2, activation="relu")(x)  # (batch, 6, 6, 64)
+    x = layers.Flatten()(x)  # (batch, 2304)
+    return gaussian_encoder(images, x, latent_dim)
+
+
+def conv_decoder(latent_dim: int = 2) -> keras.Model:
+    """Tutorial 001's: a Dense relu layer and three transposed convolutions, for images of 28 x 28."""
+    z = keras.Input((latent_dim,), name="z")
+    return keras.Model(z, transposed_convolutions(z), name="decoder")
+
+
+def transposed_convolutions(z):
+    """The layers of `conv_decoder`: (batch, numbers) to (batch, 28, 28, 1)."""
+    x = layers.Dense(7 * 7 * 32, activation="relu")(z)
+    x = layers.Reshape((7, 7, 32))(x)  # (batch, 7, 7, 32)
+    x = layers.Conv2DTranspose(64, 3, strides=2, padding="same", activation="relu")(x)  # (batch, 14, 14, 64)
+    x = layers.Conv2DTranspose(32, 3, strides=2, padding="same", activation="relu")(x)  # (batch, 28, 28, 32)
+    return layers.Conv2DTranspose(1, 3, padding="same", name="outputs")(x)  # (batch, 28, 28, 1)
+
+
+def gaussian_encoder(images, x, latent_dim: int) -> keras.Model:
+    """An encoder from its inputs and its last hidden layer: mean and log-variance by one Dense layer each."""
+    mean = layers.Dense(latent_dim, name="mean")(x)
+    log_var = layers.Dense(latent_dim, name="log_var")(x)
+    return keras.Model(images, [mean, log_var], name="encoder")
+
+
+def build_vae(
+    encoder: Callable[[], keras.Model],
+    decoder: Callable[[], keras.Model],
+    kl_weight: float | LearningRateSchedule,
+    seed: int,
+    optimizer: keras.optimizers.Optimizer,
+    likelihood: Likelihood = BERNOULLI,
+    kind: type[VAE] = VAE,
+    jit_compile: bool = True,
+) -> VAE:
+    """Build and compile a VAE whose initial weights and draws of z the seed decides, whatever the kl_weight.
+
+    encoder, decoder: called without arguments, in this order
+    jit_compile: False for convolutions, which XLA makes slow on a CPU
     """
     keras.utils.set_random_seed(seed)
-    vae = VAE(mlp_encoder(hidden_units), mlp_decoder(hidden_units), kl_weight, seed)
-    vae.compile(optimizer=keras.optimizers.Adam(learning_rate), jit_compile=True)
+    vae = kind(encoder(), decoder(), kl_weight, seed, likelihood)
+    vae.compile(optimizer=optimizer, jit_compile=jit_compile)
     return vae
+
+
+def reference_vae(
+    kl_weight: float | LearningRateSchedule,
+    seed: int,
+    learning_rate: float = 1e-3,
+    hidden_units: int = 512,
+    image_shape: tuple[int, int, int] = IMAGE_SHAPE,
+) -> VAE:
+    """The sweep's model, compiled with Adam: pixels -> 512 -> 2-D Gaussian -> 512 -> pixels."""
+    return build_vae(
+        lambda: dense_encoder((hidden_units,), image_shape=image_shape),
+        lambda: dense_decoder((hidden_units,), image_shape=image_shape),
+        kl_weight,
+        seed,
+        keras.optimizers.Adam(learning_rate),
+    )

@@ -5,8 +5,6 @@ import os
 import sys
 from pathlib import Path
 
-from IPython import get_ipython
-from IPython.display import display
 from tqdm import tqdm
 
 
@@ -14,7 +12,7 @@ def terminal():
     """The terminal on this process' stderr as a stream of its own, or a stream to nowhere if there is none.
 
     In a kernel `sys.stderr` is the notebook, but its file number is still the stderr that the kernel was started
-    with: under papermill that is the terminal where papermill was typed.
+    with. Under papermill that is the terminal where papermill was typed.
     """
     try:
         descriptor = sys.stderr.fileno()
@@ -26,14 +24,20 @@ def terminal():
 
 
 def progress_bar(total: int, description: str, unit: str) -> tqdm:
-    """A bar on the terminal; inside a kernel also below the running cell, gone when the bar is closed."""
-    in_kernel = hasattr(get_ipython(), "kernel")
-    bar = _CellBar if in_kernel else tqdm
+    """A bar on the terminal. In a kernel it also stands below the running cell until it is closed."""
+    bar = _CellBar if _in_kernel() else tqdm
     return bar(total=total, desc=description, unit=unit, file=terminal(), leave=False, dynamic_ncols=True)
+
+
+def _in_kernel() -> bool:
+    ipython = sys.modules.get("IPython")  # a kernel has imported it; nobody else needs to
+    return ipython is not None and hasattr(ipython.get_ipython(), "kernel")
 
 
 class _CellBar(tqdm):
     def __init__(self, **options):
+        from IPython.display import display
+
         self.cell = display({"text/plain": ""}, raw=True, display_id=True)
         super().__init__(**options)
 

@@ -1,4 +1,4 @@
-"""Run folders: their names, what is in them, and when a run counts as done.
+"""Run folders: their names, what is in them, when a run counts as done, and the table of many of them.
 
 run.ipynb              the executed notebook
 config.json            every parameter and the data's checksum: what decides the numbers
@@ -10,74 +10,85 @@ record.json            written last, with the hashes of the others: the run is d
 """
 
 import hashlib
-import io
 import json
-import math
 import platform
 import subprocess
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from IPython import display
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import to_rgb
-from matplotlib.figure import Figure
-from PIL import Image
 
-from vae_core.canvas import CLASS_COLORS
 from vae_core.errors import InputError
 
-PROJECT = Path(__file__).resolve().parent.parent
+PACKAGE = Path(__file__).resolve().parent
+INSTALLED = not (PACKAGE.parent / "pyproject.toml").is_file()  # by `pip install .`, away from the repository
+PROJECT = Path.cwd() if INSTALLED else PACKAGE.parent
+NOTEBOOKS = PACKAGE / "notebooks" if INSTALLED else PROJECT / "notebooks"
 RESULTS = PROJECT / "results"
 RECORD = "record.json"
-NOT_COMMITTED = ("latent.npz", "model.weights.h5")
+NEEDED = ("config.json", "history.csv", "measures.json")  # by tables; all other files of a run may be left out
+MODEL_FILES = ("latent.npz", "model.weights.h5")
 PACKAGES = ("tensorflow", "keras", "numpy", "scikit-learn", "pandas", "matplotlib", "papermill", "ipykernel")
-SMALLEST = {
-    "kl_weight": 0,
-    "compared_kl_weight": 0,
-    "point_z0": -100,
-    "point_z1": -100,
-    "epochs": 1,
-    "batch_size": 1,
-    "hidden_units": 1,
-    "latent_dim": 1,
-    "seed": 0,
-    "seeds": 1,
-    "threads": 1,
-    "samples": 2,
-    "height": 100,
-}
-LARGEST = {
-    "seed": 2**32 - 1,  # what NumPy and Keras take
-    "point_z0": 100,  # no prior sample is ever so far out
-    "point_z1": 100,
-}
-WHOLE = ("epochs", "batch_size", "hidden_units", "latent_dim", "seed", "seeds", "threads", "samples", "height")
+IMAGES = {"metadata": {"images": True}}  # in [0, 1], kept with 8 bits
 
 
-def check_parameters(numbers: Mapping[str, object]) -> None:
-    """Raise InputError for the first number that no run can use: not finite, not whole, too small or too large."""
-    for name, value in numbers.items():
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            raise InputError(f"{name} must be a finite number, not {value!r}")
-        if name in WHOLE and not isinstance(value, int):
-            raise InputError(f"{name} must be a whole number, not {value!r}")
-        if value < SMALLEST.get(name, -math.inf):
-            raise InputError(f"{name} must be at least {SMALLEST[name]}, not {value!r}")
-        if value > LARGEST.get(name, math.inf):
-            raise InputError(f"{name} must be at most {LARGEST[name]}, not {value!r}")
-        if name == "learning_rate" and value <= 0:
-            raise InputError(f"{name} must be greater than 0, not {value!r}")
+@dataclass(frozen=True)
+class Latent:
+    """The arrays of latent.npz. N test images; grids have their largest z[1] in row 0.
+
+    A notebook leaves out what it does not make.
+    """
+
+    mean: np.ndarray  # (N, latent_dim), of q(z|x) of the test images
+    log_var: np.ndarray  # (N, latent_dim)
+    labels: np.ndarray  # (N,)
+    manifold: np.ndarray | None = field(default=None, **IMAGES)  # (n, n, height, width), decoded at axes
+    axes: np.ndarray | None = None  # (2, n)
+    manifold_quantiles: np.ndarray | None = field(default=None, **IMAGES)  # decoded at quantiles
+    quantiles: np.ndarray | None = None
+    manifold_occupied: np.ndarray | None = field(default=None, **IMAGES)  # decoded at occupied
+    occupied: np.ndarray | None = None
+    prior_samples: np.ndarray | None = field(default=None, **IMAGES)  # (samples, height, width, channels)
+    mixture_samples: np.ndarray | None = field(default=None, **IMAGES)
+    epochs: np.ndarray | None = None  # (T,), after which the next four were taken
+    epoch_codes: np.ndarray | None = None  # (T, M, 2), of the same validation images
+    epoch_labels: np.ndarray | None = None  # (M,)
+    epoch_manifolds: np.ndarray | None = field(default=None, **IMAGES)  # (T, n, n, height, width)
+    epoch_axes: np.ndarray | None = None  # (2, n)
 
 
-def check_choice(name: str, value: str, choices: Sequence[str]) -> None:
-    """Raise InputError if the value is none of the choices."""
-    if value not in choices:
-        raise InputError(f"{name} must be one of {', '.join(choices)}, not {value!r}")
+@dataclass(frozen=True)
+class Runs:
+    """Finished runs, one row each, sorted by weight and seed: what they were run with, and what came out."""
+
+    settings: pd.DataFrame
+    measures: pd.DataFrame
+    folders: list[Path]
+
+    def table(self) -> pd.DataFrame:
+        """Settings and measures side by side, without the checksum of the data: what summary.csv holds."""
+        return self.settings.drop(columns="data_checksum", errors="ignore").join(self.measures)
+
+    def by_seed(self) -> pd.DataFrame:
+        """The measures with one row per seed and one column per measure and weight: `by_seed()["rate"][1.0]`."""
+        keyed = self.measures.join(self.settings[["kl_weight", "seed"]])
+        return keyed.pivot(index="seed", columns="kl_weight").dropna(axis=1, how="all")
+
+    def first_of_each_weight(self) -> "Runs":
+        """The first seed's run of each weight."""
+        kept = self.settings.drop_duplicates("kl_weight").index
+        return self.take(kept)
+
+    def take(self, rows: Iterable[int]) -> "Runs":
+        """Some of the runs."""
+        rows = list(rows)
+        folders = [self.folders[row] for row in rows]
+        parts = (part.loc[rows].reset_index(drop=True) for part in (self.settings, self.measures))
+        return Runs(*parts, folders)
 
 
 def run_name(kl_weight: float, seed: int) -> str:
@@ -116,47 +127,31 @@ def run_config(parameters: Mapping[str, object], data_checksum: str) -> dict[str
     return {**parameters, "kl_weight": abs(float(parameters["kl_weight"])), "data_checksum": data_checksum}
 
 
-def save_figure(path: Path, figure: Figure, colors: int = 220) -> display.Image:
-    """Save a figure with a palette, for a third of the size or less, and return that very picture for the notebook."""
-    picture = _picture(figure)
-    # The figure's own colours are chosen by area: a few dots and a legend would lose theirs without the class colours.
-    own = np.array(picture.quantize(colors).getpalette(), np.uint8).reshape(-1, 3)
-    small = io.BytesIO()
-    picture.quantize(palette=_palette(own), dither=Image.Dither.NONE).save(small, format="PNG", optimize=True)
-    replace_file(path, small.getvalue())
-    return display.Image(data=small.getvalue(), format="png")
+def save_latent(folder: Path, latent: Latent, images: Mapping[str, np.ndarray] | None = None, **others) -> None:
+    """Write latent.npz: images with 8 bits per pixel, all else as it is.
+
+    images, others: arrays that a lesson keeps beside those of `Latent`
+    """
+    kept = {part.name: getattr(latent, part.name) for part in fields(Latent)}
+    images = {name: kept.pop(name) for name in _image_names()} | dict(images or {})
+    grey = {name: _eight_bits(image) for name, image in images.items() if image is not None}
+    whole = {name: array for name, array in (kept | others).items() if array is not None}
+    np.savez_compressed(folder / "latent.npz", **grey, **whole)
 
 
-def save_latent(folder: Path, images: Mapping[str, np.ndarray], arrays: Mapping[str, np.ndarray]) -> None:
-    """Write latent.npz: images with 8 bits per pixel; codes, labels and coordinates as they are."""
-    grey = {name: np.round(255 * np.asarray(image)).astype(np.uint8) for name, image in images.items()}
-    np.savez_compressed(folder / "latent.npz", **grey, **arrays)
+def read_latent(folder: Path) -> Latent:
+    """What `save_latent` wrote, images in [0, 1] again."""
+    arrays = np.load(folder / "latent.npz")
+    found = {part.name: arrays[part.name] for part in fields(Latent) if part.name in arrays}
+    return Latent(**found | {name: found[name] / np.float32(255) for name in _image_names() if name in found})
 
 
-def save_animation(path: Path, frames: Iterable[Figure], milliseconds: int) -> None:
-    """Write figures as an animated GIF without end; the last picture stays four times as long."""
-    palette = _palette(np.linspace(0, 255, 32)[:, None].repeat(3, axis=1))  # greys
-    pictures = [_picture(frame).quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
-    durations = [milliseconds] * (len(pictures) - 1) + [4 * milliseconds]
-    buffer = io.BytesIO()
-    pictures[0].save(buffer, "GIF", save_all=True, append_images=pictures[1:], duration=durations, loop=0)
-    replace_file(path, buffer.getvalue())
+def _image_names() -> list[str]:
+    return [part.name for part in fields(Latent) if part.metadata.get("images")]
 
 
-def _palette(colors: np.ndarray) -> Image.Image:
-    """These colours, (N, 3) in 0..255, with white, and the class colours, pure and half transparent on white."""
-    classes = 255 * np.array([to_rgb(color) for color in CLASS_COLORS])  # (10, 3)
-    palette = Image.new("P", (1, 1))
-    colors = colors[colors.min(axis=1) < 247]  # Pillow compares the upper bits: a background would take any near-white
-    mixed = np.concatenate([[[255, 255, 255]], colors, classes, (classes + 255) / 2])
-    palette.putpalette(mixed.round().astype(np.uint8).tobytes())
-    return palette
-
-
-def _picture(figure: Figure) -> Image.Image:
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()  # savefig would lay out and draw twice, and pack and unpack a PNG
-    return Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+def _eight_bits(images: np.ndarray) -> np.ndarray:
+    return np.round(255 * np.asarray(images)).astype(np.uint8)
 
 
 def write_json(path: Path, content: Mapping[str, object]) -> None:
@@ -197,13 +192,13 @@ def file_hashes(folder: Path) -> dict[str, str]:
 
 
 def is_done(folder: Path) -> bool:
-    """Whether record.json is there and the hashes in it hold; files that are never committed may be absent."""
+    """Whether record.json is there and the hashes in it hold; only what tables need must be there."""
     try:
         recorded, found = read_json(folder / RECORD)["files"], file_hashes(folder)
     except (OSError, ValueError, KeyError):  # no record, or not a whole one
         return False
-    return all(
-        found.get(name) == digest or (name in NOT_COMMITTED and name not in found) for name, digest in recorded.items()
+    return all(name in found for name in NEEDED) and all(
+        found.get(name, digest) == digest for name, digest in recorded.items()
     )
 
 
@@ -212,14 +207,21 @@ def read_json(path: Path) -> dict:
     return json.loads(path.read_text())
 
 
-def read_runs(sweep_dir: Path) -> pd.DataFrame:
-    """One row per finished run, sorted by weight and seed: its settings, its measures, and its folder."""
-    rows = [
-        {"folder": folder, **read_json(folder / "config.json"), **read_json(folder / "measures.json")}
-        for folder in sorted(sweep_dir.glob("kl_*_seed*"))
-        if is_done(folder)
-    ]
-    return pd.DataFrame(rows).sort_values(["kl_weight", "seed"], ignore_index=True) if rows else pd.DataFrame()
+def finished_folders(sweep_dir: Path) -> list[Path]:
+    """The folders of the finished runs of a sweep."""
+    return list(filter(is_done, sorted(sweep_dir.glob("kl_*_seed*"))))
+
+
+def read_runs(folders: Iterable[Path], defaults: Mapping[str, object] | None = None) -> Runs:
+    """Settings and measures of finished runs.
+
+    defaults: the settings of runs that were made before there was such a parameter
+    """
+    folders = list(folders)
+    settings = [{**(defaults or {}), **read_json(folder / "config.json")} for folder in folders]
+    measures = [read_json(folder / "measures.json") for folder in folders]
+    order = sorted(range(len(folders)), key=lambda row: (settings[row]["kl_weight"], settings[row]["seed"]))
+    return Runs(pd.DataFrame(settings), pd.DataFrame(measures), folders).take(order)
 
 
 def read_history(folder: Path) -> pd.DataFrame:
@@ -236,6 +238,8 @@ def replace_file(path: Path, content: str | bytes) -> None:
 
 def git_state() -> dict[str, object]:
     """The commit of the code, and whether files other than results differ from it; None outside a checkout."""
+    if INSTALLED:  # the folder above may belong to another repository
+        return {"git_commit": None, "git_dirty": None}
     try:
         commit = _git("rev-parse", "HEAD").strip()
         return {"git_commit": commit, "git_dirty": bool(_git("status", "--porcelain", "--", ".", ":!results"))}

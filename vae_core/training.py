@@ -10,7 +10,7 @@ since XLA runs those inside a loop without its fast routines (measured by `pytho
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import vae_core.backend  # noqa: F401
@@ -27,9 +27,9 @@ from vae_core.progress import progress_bar
 
 
 def use_threads(threads: int) -> None:
-    """Give TensorFlow, NumPy and scikit-learn that many CPU threads. It has to come before the first computation.
+    """Give TensorFlow, NumPy and scikit-learn this many CPU threads. Call it before the first computation.
 
-    Raises RuntimeError if TensorFlow runs already with another number.
+    Raises RuntimeError if TensorFlow already runs with another number.
     """
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(threads)
@@ -48,9 +48,9 @@ def train(
     """Train a compiled VAE; every epoch sees the training images once, in an order that only the seed decides.
 
     Returns the history, one row per epoch (epoch, objective, distortion, rate, and the same three with val_ for the
-    validation images; nats per image), and the seconds that each epoch took. `history_file` is written anew after
-    every epoch, so that who waits can see how far it is. `after_epoch` is called with the number of epochs trained, the
-    first time with 0; its time does not count.
+    validation images; nats per image), and the seconds that each epoch took. `history_file` is rewritten after every
+    epoch, so that others can see the progress. `after_epoch` is called with the number of epochs trained, the first
+    time with 0; its time is not counted.
 
     Raises InputError in the first epoch whose losses are not finite.
     """
@@ -65,7 +65,7 @@ def train(
     after_epoch = after_epoch or (lambda epoch: None)
     history, seconds = [], []
     after_epoch(0)
-    with progress_bar(epochs, f"training at kl_weight {vae.kl_weight:g}", unit="epoch") as bar:
+    with progress_bar(epochs, "training", unit="epoch") as bar:
         for epoch in range(1, epochs + 1):
             start = time.perf_counter()
             row = _means(vae, train_epoch, shuffle(len(dataset.train_images)))
@@ -83,6 +83,30 @@ def train(
             after_epoch(epoch)
             bar.update()
     return pd.DataFrame(history), seconds
+
+
+def spread_epochs(epochs: int, pictures: int = 16) -> list[int]:
+    """0 and some of the epochs up to the last, denser at the beginning, where most happens."""
+    return [0, *np.unique(np.geomspace(1, epochs, pictures).round().astype(int)).tolist()]
+
+
+class Recorder:
+    """Keeps what some functions return before training and after some of the epochs: pass it as `after_epoch`.
+
+    looks: functions without arguments, by the name of what they return
+    """
+
+    def __init__(self, wanted: Sequence[int], **looks: Callable[[], np.ndarray]):
+        self.wanted, self.looks = set(wanted), looks
+        self.epochs: list[int] = []
+        self.kept: dict[str, list[np.ndarray]] = {name: [] for name in looks}
+
+    def __call__(self, epoch: int) -> None:
+        """Look, if this epoch is one of those wanted."""
+        if epoch in self.wanted:
+            self.epochs.append(epoch)
+            for name, look in self.looks.items():
+                self.kept[name].append(look())
 
 
 def write_history(history: pd.DataFrame, path: str | Path) -> None:

@@ -1,0 +1,336 @@
+"""explorer.html: the latent space of a sweep in a browser, live and offline. No Keras here.
+
+python -m vae_core.explorer results/kl_sweep/mnist
+"""
+
+import argparse
+import base64
+import hashlib
+import html
+import json
+import sys
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import h5py
+import jinja2
+import numpy as np
+import pandas as pd
+from IPython.display import HTML
+from markupsafe import Markup  # of Jinja2
+from scipy.special import expit
+
+from vae_core import runs
+from vae_core.figures.style import CLASS_COLORS
+from vae_core.data import CLASS_NAMES, DESCRIPTIONS, load_dataset
+from vae_core.errors import InputError
+from vae_core.report.tables import loss_table, mean_and_spread, summary_table
+
+WANTED = "give the folder of a sweep, such as results/kl_sweep/mnist, or of one run"
+TEMPLATE = Path(__file__).parent / "explorer_page"
+SHOWN = 5000  # test images in the page, evenly chosen
+BITS = 14  # per decoder weight: below what a screen's 255 greys can show
+GREYS = 15  # levels above black of the original images
+SAMPLES = 8  # draws from q(z|x) for the distortion of one image
+CHECKED = 200  # latent points on which the decoder of the page is compared
+MEASURES = ("distortion", "rate", "negative_elbo", "nll", "mutual_information")  # in the page's table
+SCRIPTS = ("decoder.js", "drawings.js", "page.js")  # in the order in which they are read
+
+
+@dataclass(frozen=True)
+class Decoder:
+    """Seed 004's: logits = relu(z W + b) V + c; W: (2, units), V: (units, 784)."""
+
+    first: np.ndarray
+    first_bias: np.ndarray
+    last: np.ndarray
+    last_bias: np.ndarray
+
+    def logits(self, z: np.ndarray) -> np.ndarray:
+        """Decode latent points; z: (N, 2), returns (N, 784)."""
+        return np.maximum(z @ self.first + self.first_bias, 0) @ self.last + self.last_bias
+
+
+@dataclass(frozen=True)
+class Question:
+    """What the page asks, and shows when the answer is revealed."""
+
+    question: str
+    answer: str
+    kl_weight: float  # to be shown with the answer
+    picture: str  # "codes" or "images"
+    window: str  # "codes", "prior" or "points": what the plane is fitted to
+    points: Sequence[Sequence[tuple[float, float]]] = ()  # columns of latent points, for the images
+    compares: bool = False  # weights with each other
+
+
+def write_explorer(sweep_dir: Path) -> Path:
+    """Write explorer.html into the folder of a sweep. Raises InputError if there is nothing that it could show."""
+    path = sweep_dir / "explorer.html"
+    runs.replace_file(path, explorer_page(sweep_dir))
+    return path
+
+
+def explorer_page(sweep_dir: Path) -> str:
+    """The page: the first seed of each weight that has its codes and its decoder; the losses of all runs.
+
+    `sweep_dir` may also be the folder of one run. Raises InputError if there is nothing that the page could show.
+    """
+    sweep_dir = sweep_dir.resolve()
+    finished = _finished(sweep_dir)
+    if not {"prior_classes", "share_in_window"} <= set(finished):
+        raise InputError(f"{sweep_dir}: the explorer shows runs of train_vae; these are of another notebook")
+    shown, missing = _usable(finished, sweep_dir)
+    summary = summary_table(finished)
+    dataset = summary["dataset"].iloc[0]
+    test = load_dataset(dataset)
+    chosen = np.linspace(0, len(test.test_images) - 1, min(SHOWN, len(test.test_images))).astype(int)
+    images = test.test_images[chosen].reshape(len(chosen), -1)  # (N, 784)
+    table = loss_table(summary).set_index("kl_weight")
+    panels, differences = [], []
+    for run in shown.itertuples():
+        panel, difference = _panel(run.folder, images, chosen)
+        measured = _measured(table.loc[run.kl_weight])
+        panels.append({"kl_weight": run.kl_weight, "seed": run.seed, "measured": measured, **panel})
+        differences.append(difference)
+    weights = list(shown["kl_weight"])
+    folders = dict(zip(weights, shown["folder"], strict=True))
+    content = {
+        "class_names": CLASS_NAMES[dataset],
+        "class_colors": CLASS_COLORS,
+        "labels": _deflated(test.test_labels[chosen].astype(np.uint8)),
+        "images": _deflated(np.round(GREYS * images).astype(np.uint8)),
+        "greys": GREYS,
+        "weights": panels,
+        "runs": summary[["kl_weight", "seed", "rate", "distortion"]].to_dict("records"),
+        "questions": [asdict(asked) for asked in _questions(table.loc[weights], folders, len(test.test_images))],
+    }
+    seeds = sorted(summary["seed"].unique())
+    over = f"Mean ± standard deviation over the seeds {', '.join(map(str, seeds))}." if len(seeds) > 1 else "One seed."
+    return _render(
+        dataset=dataset,
+        about=f"{DESCRIPTIONS[dataset]}: {len(chosen):,} of {len(test.test_images):,} test images; "
+        f"{summary['epochs'].max()} epochs of training. Everything is decoded in this page, by the trained decoders.",
+        missing="; ".join(missing),
+        samples=SAMPLES,
+        last=len(weights) - 1,
+        start=int(np.argmin(np.abs(np.array(weights) - 1))),
+        spread=over,
+        precision=f"Decoder weights have {BITS} bits here; on {CHECKED} latent points at each weight no pixel is "
+        f"farther from that of the full weights than {255 * max(differences):.2f} of 255.",
+        content=content,
+    )
+
+
+def embedded(sweep_dir: Path, height: int) -> HTML:
+    """The page inside a notebook, so many pixels high. Raises InputError like `explorer_page`."""
+    runs.check_parameters({"height": height})
+    page = html.escape(explorer_page(sweep_dir))
+    return HTML(
+        f'<div><iframe title="explorer" srcdoc="{page}" style="width: 100%; height: {height}px"></iframe></div>'
+    )
+
+
+def _finished(sweep_dir: Path) -> pd.DataFrame:
+    if not sweep_dir.is_dir():
+        raise InputError(f"{sweep_dir} is {'a file' if sweep_dir.exists() else 'not there'}: {WANTED}")
+    one_run = (sweep_dir / runs.RECORD).exists()
+    finished = runs.read_runs(sweep_dir.parent) if one_run else runs.read_runs(sweep_dir)
+    if one_run and len(finished):
+        finished = finished[finished["folder"] == sweep_dir]
+    if finished.empty:
+        raise InputError(f"{sweep_dir} has no finished run: {WANTED}")
+    return finished
+
+
+def _usable(finished: pd.DataFrame, sweep_dir: Path) -> tuple[pd.DataFrame, list[str]]:
+    """The run to show for each weight, in their order, and what is missing and why."""
+    whole = [all((folder / name).exists() for name in runs.NOT_COMMITTED) for folder in finished["folder"]]
+    shown = finished[whole].drop_duplicates("kl_weight")
+    missing = [f"{path.name} failed" for path in sorted(sweep_dir.glob("failed/kl_*"))]
+    begun = set(sweep_dir.glob("kl_*_seed*")) - set(finished["folder"])
+    missing += [f"{path.name} is not finished, or its files have changed" for path in sorted(begun)]
+    absent = sorted(set(finished["kl_weight"]) - set(shown["kl_weight"]))
+    if absent:
+        names = f"kl_weight {', '.join(f'{kl_weight:g}' for kl_weight in absent)}"
+        missing.append(f"{names} without {' and '.join(runs.NOT_COMMITTED)} (git keeps neither)")
+    if shown.empty:
+        raise InputError(f"{sweep_dir}: {'; '.join(missing)}: run the sweep on this machine first")
+    return shown, missing
+
+
+def _measured(row: pd.Series) -> dict[str, str]:
+    return {name: mean_and_spread(row[f"{name}_mean"], row[f"{name}_std"]) for name in MEASURES}
+
+
+def _panel(folder: Path, images: np.ndarray, chosen: np.ndarray) -> tuple[dict[str, object], float]:
+    """The arrays of one run for the page, and the largest difference that rounding the decoder makes to a pixel."""
+    decoder, latent = read_decoder(folder), np.load(folder / "latent.npz")
+    mean, log_var = latent["mean"][chosen], latent["log_var"][chosen]  # (N, 2) each
+    arrays = {name: _packed(getattr(decoder, name), BITS) for name in Decoder.__annotations__}
+    rounded = Decoder(**{name: _unpacked(array) for name, array in arrays.items()})
+    rng = np.random.default_rng(0)
+    draws = (mean + np.exp(log_var / 2) * rng.standard_normal(mean.shape) for _ in range(SAMPLES))
+    distortion = np.mean([_bernoulli_nll(images, decoder.logits(z)) for z in draws], axis=0)  # (N,)
+    rate = 0.5 * np.sum(np.exp(log_var) + mean**2 - 1 - log_var, axis=1)  # (N,)
+    z = np.concatenate([mean[rng.integers(len(mean), size=CHECKED // 2)], rng.standard_normal((CHECKED // 2, 2))])
+    difference = np.abs(expit(decoder.logits(z)) - expit(rounded.logits(z))).max()
+    codes = {"mean": mean, "distortion": distortion[:, None], "rate": rate[:, None]}
+    arrays |= {name: _packed(values, 16) for name, values in codes.items()}
+    return {name: _as_text(array) for name, array in arrays.items()}, float(difference)
+
+
+def read_decoder(folder: Path) -> Decoder:
+    """The decoder's weights from a run folder. Raises InputError if it is not one of two dense layers over a plane."""
+    with h5py.File(folder / "model.weights.h5") as file:
+        layers = file["decoder/layers"]
+        kernels = [
+            layers[name]["vars"]["0"] for name in layers if "vars" in layers[name] and "0" in layers[name]["vars"]
+        ]
+        if len(kernels) != 2 or any(kernel.ndim != 2 for kernel in kernels):
+            raise InputError(f"{folder}: the explorer decodes with two dense layers; this decoder has others")
+        if kernels[0].shape[0] != 2:
+            raise InputError(
+                f"{folder}: the explorer shows a latent plane; this model has {kernels[0].shape[0]} latent dimensions"
+            )
+        arrays = [layers[name]["vars"][number][...] for name in ("dense", "dense_1") for number in ("0", "1")]
+    return Decoder(arrays[0], arrays[1][None], arrays[2], arrays[3][None])
+
+
+def _bernoulli_nll(images: np.ndarray, logits: np.ndarray) -> np.ndarray:
+    return np.sum(np.logaddexp(0, logits) - images * logits, axis=1)  # (N,)
+
+
+def _packed(values: np.ndarray, bits: int) -> dict[str, object]:
+    """Whole numbers of so many bits between the least and the largest value of each column; values: (rows, columns)."""
+    low, high = values.min(axis=0), values.max(axis=0)  # (columns,)
+    step = np.maximum(high - low, np.finfo(np.float32).tiny) / (2**bits - 1)
+    whole = np.round((values - low) / step).astype(np.uint16)
+    return {"whole": whole, "low": low, "step": step}
+
+
+def _unpacked(packed: Mapping[str, np.ndarray]) -> np.ndarray:
+    return packed["low"] + packed["step"] * packed["whole"]
+
+
+def _as_text(packed: Mapping[str, np.ndarray]) -> dict[str, object]:
+    """For JSON; low bytes before high bytes, which compress better apart."""
+    planes = packed["whole"].astype("<u2").view(np.uint8).reshape(-1, 2).T  # (2, rows * columns)
+    ends = {name: [float(f"{value:.9g}") for value in packed[name]] for name in ("low", "step")}
+    return {"packed": _deflated(planes), "rows": len(packed["whole"]), **ends}
+
+
+def _deflated(values: np.ndarray) -> str:
+    return base64.b64encode(zlib.compress(np.ascontiguousarray(values).tobytes(), 9)).decode()
+
+
+def _questions(table: pd.DataFrame, shown: Mapping[float, Path], images: int) -> list[Question]:
+    """Questions for a class, with the answers from the results; one weight alone is not asked to be compared.
+
+    table: the loss table of the weights that are shown; images: the number of test images
+    """
+    least, most, best = table.index[0], table.index[-1], table["negative_elbo_mean"].idxmin()
+
+    def said(name: str, kl_weight: float, decimals: int = 2) -> str:
+        return mean_and_spread(table.loc[kl_weight, f"{name}_mean"], table.loc[kl_weight, f"{name}_std"], decimals)
+
+    def at_weights(name: str, *kl_weights: float, decimals: int = 2) -> str:
+        different = dict.fromkeys(kl_weights)
+        return ", ".join(f"{said(name, kl_weight, decimals)} at kl_weight {kl_weight:g}" for kl_weight in different)
+
+    far, saturated, near = _far_outside(shown[least])
+    plane = [[(x, y) for y in np.linspace(2, -2, 5)] for x in np.linspace(-2, 2, 5)]
+    asked = [
+        Question(
+            f"Where will the codes be at kl_weight {most:g}?",
+            f"The means of q(z|x) lie {said('mean_spread', most)} from the origin (root mean square, per dimension); "
+            f"draws from q(z|x), which the decoder gets, {said('draw_spread', most)}. The prior's samples: 1.",
+            *(most, "codes", "prior"),
+        ),
+        Question(
+            f"Where will the codes be at kl_weight {least:g}?",
+            f"{said('mean_spread', least)} from the origin; {table.loc[least, 'share_in_window_mean']:.0%} of the "
+            "codes are within three deviations of the prior each way. Mind the numbers at the axes.",
+            *(least, "codes", "codes"),
+            compares=True,
+        ),
+        Question(
+            f"What will the decoder of kl_weight {least:g} draw far outside the codes?",
+            f"Pixels that are all but black or all but white: {saturated:.0%} are within 1% of 0 or 1, "
+            f"{near:.0%} at the codes. (Three times as far out as the codes' 99% quantile, in five directions.)",
+            *(least, "images", "points", [[tuple(map(float, z))] for z in far]),
+        ),
+        Question(
+            "Which weight has the lowest negative ELBO on the test images?",
+            f"kl_weight {best:g}. Nats per image: {at_weights('negative_elbo', best, least, most)}.",
+            *(best, "images", "prior", plane),
+            compares=True,
+        ),
+        Question(
+            f"At kl_weight {least:g}, how many nats of the rate tell one image from another?",
+            f"{said('mutual_information', least)} of {said('rate', least)}; {np.log(images):.2f} would tell all test "
+            "images apart. The rest is the distance of all codes together from the prior.",
+            *(least, "codes", "codes"),
+        ),
+        Question(
+            f"How many classes will be among the images of the prior's samples at kl_weight {most:g}?",
+            f"A judge, which is a classifier trained on the real images, sees "
+            f"{at_weights('prior_classes', most, best, decimals=1)}.",
+            *(most, "images", "prior", plane),
+        ),
+    ]
+    return [question for question in asked if len(table) > 1 or not question.compares]
+
+
+def _far_outside(folder: Path) -> tuple[np.ndarray, float, float]:
+    """Five points far outside the codes, and the share of saturated pixels there and at the codes."""
+    mean = np.load(folder / "latent.npz")["mean"]  # (N, 2)
+    middle = mean.mean(axis=0)
+    radius = 3 * np.quantile(np.linalg.norm(mean - middle, axis=1), 0.99)
+    angles = 2 * np.pi * np.arange(5) / 5
+    far = middle + radius * np.stack([np.cos(angles), np.sin(angles)], axis=1)  # (5, 2)
+    decoder = read_decoder(folder)
+
+    def saturated(z: np.ndarray) -> float:
+        return float(np.mean(np.abs(expit(decoder.logits(z)) - 0.5) > 0.49))
+
+    return far, saturated(far), saturated(mean)
+
+
+def _render(content: Mapping[str, object], **texts: object) -> str:
+    """The page; texts are escaped, and the policy lets it run its own script and style and ask nobody for anything."""
+    script = "\n".join((TEMPLATE / name).read_text() for name in SCRIPTS)
+    style = (TEMPLATE / "explorer.css").read_text()
+    digests = {name: f"'sha256-{_digest(text)}'" for name, text in (("script-src", script), ("style-src", style))}
+    rules = {"default-src": "'none'", "img-src": "data:", "base-uri": "'none'", "form-action": "'none'", **digests}
+    template = jinja2.Environment(autoescape=True).from_string((TEMPLATE / "explorer.html").read_text())
+    return template.render(
+        policy="; ".join(f"{name} {value}" for name, value in rules.items()),
+        script=Markup(script),
+        style=Markup(style),
+        # "<" would end the script element in the middle of a name
+        data=Markup(json.dumps(content, allow_nan=False).replace("<", "\\u003c")),
+        **texts,
+    )
+
+
+def _digest(text: str) -> str:
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write explorer.html from run folders. Returns 2 if there is nothing to show, or nowhere to write it."""
+    parser = argparse.ArgumentParser(prog="python -m vae_core.explorer", description=__doc__.splitlines()[0])
+    parser.add_argument("sweep_dir", type=Path, help="folder of a sweep, such as results/kl_sweep/mnist, or of one run")
+    try:
+        print(write_explorer(parser.parse_args(arguments).sweep_dir))
+    except (InputError, OSError) as error:
+        print(f"explorer: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

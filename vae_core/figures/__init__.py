@@ -1,0 +1,31 @@
+"""Arrays to matplotlib figures, and figures to small files."""
+
+from vae_core.figures.compare import curves, image_grid, panels_of_codes, planes, spaces, written_curves
+from vae_core.figures.files import save_animation, save_figure
+from vae_core.figures.run import (
+    decoder_manifold,
+    image_pairs,
+    image_row,
+    latent_scatter,
+    sample_rows,
+    training_curves,
+)
+from vae_core.figures.style import covering_square
+
+__all__ = [
+    "covering_square",
+    "curves",
+    "decoder_manifold",
+    "image_pairs",
+    "image_row",
+    "image_grid",
+    "latent_scatter",
+    "panels_of_codes",
+    "planes",
+    "sample_rows",
+    "save_animation",
+    "save_figure",
+    "spaces",
+    "training_curves",
+    "written_curves",
+]

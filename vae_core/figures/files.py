@@ -1,0 +1,52 @@
+"""Figures as small PNG and GIF files."""
+
+import io
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from IPython import display
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from PIL import Image
+
+from vae_core.figures.style import CLASS_COLORS
+from vae_core.runs import replace_file
+
+
+def save_figure(path: Path, figure: Figure, colors: int = 220) -> display.Image:
+    """Save a figure with a palette, for a third of the size or less, and return that very picture for the notebook."""
+    picture = _picture(figure)
+    # The figure's own colours are chosen by area: a few dots and a legend would lose theirs without the class colours.
+    own = np.array(picture.quantize(colors).getpalette(), np.uint8).reshape(-1, 3)
+    small = io.BytesIO()
+    picture.quantize(palette=_palette(own), dither=Image.Dither.NONE).save(small, format="PNG", optimize=True)
+    replace_file(path, small.getvalue())
+    return display.Image(data=small.getvalue(), format="png")
+
+
+def save_animation(path: Path, frames: Iterable[Figure], milliseconds: int) -> None:
+    """Write figures as an animated GIF without end; the last picture stays four times as long."""
+    palette = _palette(np.linspace(0, 255, 32)[:, None].repeat(3, axis=1))  # greys
+    pictures = [_picture(frame).quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
+    durations = [milliseconds] * (len(pictures) - 1) + [4 * milliseconds]
+    buffer = io.BytesIO()
+    pictures[0].save(buffer, "GIF", save_all=True, append_images=pictures[1:], duration=durations, loop=0)
+    replace_file(path, buffer.getvalue())
+
+
+def _palette(colors: np.ndarray) -> Image.Image:
+    """These colours, (N, 3) in 0..255, with white, and the class colours, pure and half transparent on white."""
+    classes = 255 * np.array([to_rgb(color) for color in CLASS_COLORS])  # (10, 3)
+    palette = Image.new("P", (1, 1))
+    colors = colors[colors.min(axis=1) < 247]  # Pillow compares the upper bits: a background would take any near-white
+    mixed = np.concatenate([[[255, 255, 255]], colors, classes, (classes + 255) / 2])
+    palette.putpalette(mixed.round().astype(np.uint8).tobytes())
+    return palette
+
+
+def _picture(figure: Figure) -> Image.Image:
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()  # savefig would lay out and draw twice, and pack and unpack a PNG
+    return Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")

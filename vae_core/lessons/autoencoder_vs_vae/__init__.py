@@ -1,0 +1,1 @@
+"""What `notebooks/autoencoder_vs_vae` needs."""

@@ -1,0 +1,1 @@
+"""What `notebooks/bug_gallery` needs."""

@@ -1,0 +1,1 @@
+"""What `notebooks/conditional_vae` needs."""

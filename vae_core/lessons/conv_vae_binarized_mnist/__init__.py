@@ -1,0 +1,1 @@
+"""What `notebooks/conv_vae_binarized_mnist` needs."""

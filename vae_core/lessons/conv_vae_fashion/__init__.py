@@ -1,0 +1,1 @@
+"""What `notebooks/conv_vae_fashion` needs."""

@@ -1,0 +1,1 @@
+"""What `notebooks/dense_vae_fashion` needs."""

@@ -1,0 +1,1 @@
+"""What `notebooks/elbo_and_kl` needs."""

@@ -1,0 +1,1 @@
+"""What `notebooks/the_prior` needs."""

@@ -1,0 +1,1 @@
+"""What `notebooks/which_weight_are_you_using` needs."""

@@ -1,0 +1,34 @@
+"""Arrays and models to numbers, in nats per image: the bound, the codes, and the samples that are decoded."""
+
+from vae_core.measures.bound import (
+    anchors,
+    bound_summary,
+    bound_terms,
+    measure_bound,
+    nll,
+    nll_by_own_codes,
+    nll_by_quadrature,
+    terms,
+)
+from vae_core.measures.codes import active_units, knn_accuracy, measure_codes
+from vae_core.measures.samples import draw_images, judgement, measure_samples, opinions, sharpness, train_judge
+
+__all__ = [
+    "active_units",
+    "anchors",
+    "bound_summary",
+    "bound_terms",
+    "draw_images",
+    "judgement",
+    "knn_accuracy",
+    "measure_bound",
+    "measure_codes",
+    "measure_samples",
+    "nll",
+    "nll_by_own_codes",
+    "nll_by_quadrature",
+    "opinions",
+    "sharpness",
+    "terms",
+    "train_judge",
+]

@@ -1,0 +1,171 @@
+"""What a sweep shows, computed from its tables: statements that come out otherwise if the numbers do."""
+
+from functools import partial
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+
+from vae_core.report.tables import loss_table
+from vae_core.runs import Runs
+from vae_core.statistics import mean_and_spread
+
+COLLAPSED_RATE = 0.1  # nats per image; one bit is 0.69
+
+
+def findings(runs: Runs) -> pd.DataFrame:
+    """Questions about the sweep with their answers and the numbers behind them."""
+    losses, anchors = loss_table(runs), runs.measures.iloc[0]
+    rows = [
+        _best_bound(runs, losses),
+        _monotone(runs, losses, "rate", "fall", -1),
+        _monotone(runs, losses, "distortion", "rise", 1),
+        _collapsed(losses, anchors["zero_information_distortion"]),
+        _bought(losses, anchors["entropy_floor"], anchors["zero_information_distortion"]),
+    ]
+    return pd.DataFrame(rows, columns=["question", "answer", "numbers (nats/image)"]).set_index("question")
+
+
+def within_spread(one: pd.Series, other: pd.Series) -> bool:
+    """Whether two weights differ by no more than the spread of their differences seed by seed; never with one seed.
+
+    A seed has the same initial weights and the same batches at all weights, so its runs are compared with each other:
+    the mean difference is at most the standard deviation of the differences.
+
+    one, other: a measure by seed
+    """
+    difference = one - other  # NaN where a seed is missing
+    return bool(abs(difference.mean()) <= difference.std())
+
+
+def exchange_rates(runs: Runs) -> pd.DataFrame:
+    """Nats of distortion paid for each nat of rate saved, between neighbouring weights.
+
+    At a minimum of distortion + kl_weight * rate the price -d distortion / d rate equals kl_weight, so between two
+    neighbours it should lie between their weights. The price is the ratio of the mean differences over the seeds that
+    both weights have; its spread is the standard deviation of (difference of distortion - price * rate saved) over
+    these seeds, per nat saved.
+    """
+    by_seed = runs.by_seed()
+    distortion, rate = by_seed["distortion"].T, by_seed["rate"].T  # (weights, seeds) each
+    paid, saved = distortion.diff().iloc[1:], -rate.diff().iloc[1:]  # (pairs of weights, seeds)
+    price = paid.mean(axis=1) / saved.mean(axis=1)
+    spread = paid.sub(saved.mul(price, axis=0)).std(axis=1) / saved.mean(axis=1).abs()
+    pairs = list(pairwise(distortion.index))
+    table = {
+        "rate saved [nats]": [f"{nats:.2f}" for nats in saved.mean(axis=1)],
+        "distortion paid per nat": map(partial(mean_and_spread, decimals=3), price, spread),
+        "between the two weights?": map(_verdict, pairs, price, spread),
+    }
+    index = pd.Index([f"{low:g} to {high:g}" for low, high in pairs], name="kl_weight")
+    return pd.DataFrame(table, index=index)
+
+
+def _verdict(weights: tuple[float, float], price: float, spread: float) -> str:
+    low, high = weights
+    if not np.isfinite(price):
+        return "unknown"
+    if low <= price <= high:
+        return "yes"
+    return "within the spread" if low - spread <= price <= high + spread else "no"
+
+
+def _best_bound(runs: Runs, losses: pd.DataFrame) -> tuple[str, str, str]:
+    ranked, by_seed = losses.sort_values("negative_elbo_mean").head(3), runs.by_seed()["negative_elbo"]
+    best, *others = ranked["kl_weight"]
+    equals = [f"{other:g}" for other in others if within_spread(by_seed[best], by_seed[other])]
+    answer = f"{best:g}" + (f"; within the spread also {', '.join(equals)}" if equals else "")
+    return "Which weight gives the lowest negative ELBO?", answer, "; ".join(_per_weight(ranked, "negative_elbo"))
+
+
+def _monotone(runs: Runs, losses: pd.DataFrame, name: str, verb: str, sign: int) -> tuple[str, str, str]:
+    by_seed, means = runs.by_seed()[name], losses.set_index("kl_weight")[f"{name}_mean"]
+    against = [
+        f"{low:g} to {high:g}" + (" (within the spread)" if within_spread(by_seed[low], by_seed[high]) else "")
+        for low, high in pairwise(means.index)
+        if sign * (means[high] - means[low]) <= 0
+    ]
+    answer = f"not from {', '.join(against)}" if against else "yes, at every step"
+    answer = answer if len(losses) > 1 else "there is only one weight"
+    return f"Does the {name} {verb} as the weight grows?", answer, "; ".join(_per_weight(losses, name))
+
+
+def _collapsed(losses: pd.DataFrame, zero_information: float) -> tuple[str, str, str]:
+    question = f"Which weights leave an empty code, with a rate below {COLLAPSED_RATE}?"
+    collapsed = losses[losses["rate_mean"] < COLLAPSED_RATE]
+    if collapsed.empty:
+        return question, "none", f"least rate {losses['rate_mean'].min():.2f}"
+    answer = ", ".join(f"{kl_weight:g}" for kl_weight in collapsed["kl_weight"])
+    distortions = ", ".join(f"{distortion:.2f}" for distortion in collapsed["distortion_mean"])
+    return question, answer, f"distortion {distortions}; without information {zero_information:.2f}"
+
+
+def _bought(losses: pd.DataFrame, floor: float, zero_information: float) -> tuple[str, str, str]:
+    question = "How far from no information to a perfect copy does the least distortion get?"
+    best = losses.loc[losses["distortion_mean"].idxmin()]
+    share = (zero_information - best["distortion_mean"]) / (zero_information - floor)
+    numbers = f"{zero_information:.2f} to {best['distortion_mean']:.2f}; perfect {floor:.2f}"
+    return question, f"{share:.0%}, at {best['kl_weight']:g}", numbers
+
+
+def _per_weight(losses: pd.DataFrame, name: str) -> list[str]:
+    values = map(mean_and_spread, losses[f"{name}_mean"], losses[f"{name}_std"])
+    return [f"{kl_weight:g}: {value}" for kl_weight, value in zip(losses["kl_weight"], values, strict=True)]
+
+
+def surprises(runs: Runs) -> dict[str, str]:
+    """Questions whose answers a reader may not expect; none for a sweep that lacks the weights 0 or 1.
+
+    The numbers are means ± standard deviations over seeds.
+    """
+    table = loss_table(runs).set_index("kl_weight")
+    if not {0.0, 1.0} <= set(table.index):
+        return {}
+    top, images = table.index.max(), int(runs.measures["images"].iloc[0])
+
+    def at(kl_weight: float, name: str, decimals: int = 2) -> str:
+        return mean_and_spread(table.loc[kl_weight, f"{name}_mean"], table.loc[kl_weight, f"{name}_std"], decimals)
+
+    def best(name: str, sign: int, decimals: int) -> str:
+        kl_weight, equals = _best(sign * runs.by_seed()[name])
+        also = f", within the spread also {', '.join(f'{equal:g}' for equal in equals)}" if equals else ""
+        return f"{kl_weight:g} ({at(kl_weight, name, decimals)}{also}; {at(1, name, decimals)} at 1)"
+
+    unweighted = runs.measures[runs.settings["kl_weight"] == 0]
+    told = (unweighted["mutual_information"] / unweighted["rate"]).mean()
+    most = table.loc[0, "rate_mean"] - table.loc[0, "moment_kl_mean"]
+    return {
+        "Is the rate information?": f"Without the KL term the rate is {at(0, 'rate')} nats, and {told:.1%} of it tells "
+        f"the test images apart: {at(0, 'mutual_information')} nats, of ln {images:,} = {np.log(images):.2f} that are "
+        f"possible. (However many images there were, it could not be more than {most:.0f} nats: the rest of the rate "
+        f"is due to mean and covariance of all codes together, `moment_kl`.) At weight 1 it is "
+        f"{at(1, 'mutual_information')} of {at(1, 'rate')}.",
+        "How close is the bound to what it bounds?": f"Negative ELBO and -log p(x) (`nll`): {at(0, 'negative_elbo')} "
+        f"and {at(0, 'nll')} at weight 0, {at(1, 'negative_elbo')} and {at(1, 'nll')} at 1, "
+        f"{at(top, 'negative_elbo')} and {at(top, 'nll')} at {top:g}. The difference is KL(q(z|x) || p(z|x)). (The "
+        f"estimate of -log p(x) is itself an upper bound, at weight 0 {at(0, 'nll_above_quadrature')} nats above the "
+        f"exact value, at 1 {at(1, 'nll_above_quadrature')}.)",
+        "Has the decoder learned all digits without the KL term?": "At codes like those of the training images a judge "
+        f"sees {at(0, 'mixture_classes', 1)} classes in its pictures, at codes drawn from the prior "
+        f"{at(0, 'prior_classes', 1)}. At weight {top:g} it is {at(top, 'mixture_classes', 1)} and "
+        f"{at(top, 'prior_classes', 1)}.",
+        "Do the codes gather at the origin as the weight grows?": f"At {top:g} the root mean square of the means of "
+        f"q(z|x) is {at(top, 'mean_spread')} per dimension, that of draws from it, which is what the decoder gets, "
+        f"{at(top, 'draw_spread')} (the prior: 1); {at(top, 'active_units', 1)} units are active, at a rate of "
+        f"{at(top, 'rate')} nats.",
+        "Which weight is best?": f"Lowest -log p(x): {best('nll', -1, 2)}. Neighbours most often of one class: "
+        f"{best('knn_accuracy', 1, 3)}. Samples of the prior that the judge is surest of: "
+        f"{best('prior_confidence', 1, 3)}. Samples that spread most evenly over the classes: "
+        f"{best('prior_class_entropy', 1, 2)}.",
+    }
+
+
+def _best(by_seed: pd.DataFrame) -> tuple[float, list[float]]:
+    """The weight with the largest mean over seeds, and those within the spread of it; by_seed: (seeds, weights)."""
+    best = by_seed.mean().idxmax()
+    return best, [other for other in by_seed.drop(columns=best) if within_spread(by_seed[best], by_seed[other])]
+
+
+def surprises_page(runs: Runs) -> str:
+    """`surprises` as a Markdown list."""
+    return "".join(f"- **{question}** {answer}\n" for question, answer in surprises(runs).items())

@@ -1,0 +1,134 @@
+"""From finished run folders to the tables and sheets of a sweep. Trains nothing."""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from vae_core.data import SOURCES
+from vae_core.figures import sweep as sheets
+from vae_core.figures.files import save_animation, save_figure
+from vae_core.figures.style import covering_square
+from vae_core.latent import share_within
+from vae_core.report.tables import loss_table, loss_table_page, ranked_rates
+from vae_core.runs import Latent, Runs, read_history, read_latent, replace_file
+
+SHEETS = (
+    *("rate_distortion", "latent_scatters", "posterior_ellipses", "decoder_manifolds", "decoder_manifolds_quantiles"),
+    *("decoder_manifolds_occupied", "samples", "rate_split", "dimensions", "loss_curves"),
+)
+ANIMATIONS = ("weights", "epochs")
+WINDOWS = {  # a grid of `Latent`: its axes there, and what the sheet says of it
+    "manifold": ("axes", "on [-3, 3]"),
+    "manifold_quantiles": ("quantiles", "at the prior's quantiles"),
+    "manifold_occupied": ("occupied", "over the region that the codes occupy, each on its own axes"),
+}
+
+
+def write_tables(sweep_dir: Path, runs: Runs) -> None:
+    """Write summary.csv, one row per run, and the loss table, one row per weight, each file whole or not at all."""
+    replace_file(sweep_dir / "summary.csv", runs.table().to_csv(index=False))
+    replace_file(sweep_dir / "loss_table.csv", loss_table(runs).to_csv(index=False))
+    replace_file(sweep_dir / "loss_table.md", loss_table_page(runs))
+
+
+def draw_sheets(sweep_dir: Path, runs: Runs) -> None:
+    """Draw what the tables show for all seeds; then one panel, line or frame per weight, from its first seed."""
+    losses = loss_table(runs)
+    _save_sheet(sweep_dir, "rate_distortion", sheets.rate_distortion(runs))
+    _save_sheet(sweep_dir, "rate_split", sheets.rate_split(losses, np.log(runs.measures["images"].iloc[0])))
+    _save_sheet(sweep_dir, "dimensions", sheets.dimensions(ranked_rates(runs), losses))
+    shown = runs.first_of_each_weight()
+    title = _title(shown)
+    _save_sheet(sweep_dir, "loss_curves", _loss_curves(shown, title))
+    latents = _read_latents(shown)
+    if latents is None:
+        return
+    class_names = _class_names(shown)
+    _save_sheet(sweep_dir, "latent_scatters", _latent_scatters(latents, class_names, title))
+    posteriors = {kl_weight: (latent.mean, latent.log_var, latent.labels) for kl_weight, latent in latents.items()}
+    ellipses = sheets.posterior_ellipses(posteriors, class_names, f"Codes of the test images: {title}")
+    _save_sheet(sweep_dir, "posterior_ellipses", ellipses)
+    for grid in WINDOWS:
+        name = grid.replace("manifold", "decoder_manifolds")
+        _save_sheet(sweep_dir, name, _decoder_manifolds(latents, grid, title))
+    drawn = {kl_weight: (latent.prior_samples, latent.mixture_samples) for kl_weight, latent in latents.items()}
+    scores = losses.set_index("kl_weight")
+    samples = sheets.samples(drawn, scores, f"Samples, by kl_weight; images: {title}; scores: all seeds")
+    _save_sheet(sweep_dir, "samples", samples)
+    _animate(sweep_dir, latents, shown)
+
+
+def draw_lesson_sheets(sweep_dir: Path, runs: Runs) -> None:
+    """Draw what the runs of every notebook have.
+
+    The sheets compare weights, so one weight has none: its run folder shows it. The planes of codes and of decoded
+    images are drawn where the latent space is a plane.
+    """
+    shown = runs.first_of_each_weight()
+    title = _title(shown)
+    if len(shown.folders) == 1:
+        return
+    _save_sheet(sweep_dir, "rate_distortion", sheets.rate_distortion(runs))
+    _save_sheet(sweep_dir, "loss_curves", _loss_curves(shown, title))
+    latents = _read_latents(shown)
+    if latents and all(latent.manifold is not None for latent in latents.values()):
+        _save_sheet(sweep_dir, "latent_scatters", _latent_scatters(latents, _class_names(shown), title))
+        _save_sheet(sweep_dir, "decoder_manifolds", _decoder_manifolds(latents, "manifold", title))
+
+
+def _save_sheet(sweep_dir: Path, name: str, figure: Figure) -> None:
+    save_figure(sweep_dir / f"{name}.png", figure)
+
+
+def _title(shown: Runs) -> str:
+    seeds = ", ".join(map(str, sorted(shown.settings["seed"].unique())))
+    return f"{shown.settings['dataset'].iloc[0]}, seed {seeds}"
+
+
+def _class_names(shown: Runs) -> tuple[str, ...]:
+    return SOURCES[shown.settings["dataset"].iloc[0]].class_names
+
+
+def _by_weight(shown: Runs) -> dict[float, Path]:
+    return dict(zip(shown.settings["kl_weight"], shown.folders, strict=True))
+
+
+def _read_latents(shown: Runs) -> dict[float, Latent] | None:
+    """The arrays of each weight's run, or None, with a word, where not every run has them."""
+    if not all((folder / "latent.npz").exists() for folder in shown.folders):
+        print("sheets of codes and images are not redrawn: not every run has its latent.npz", file=sys.stderr)
+        return None
+    return {kl_weight: read_latent(folder) for kl_weight, folder in _by_weight(shown).items()}
+
+
+def _loss_curves(shown: Runs, title: str) -> Figure:
+    histories = {kl_weight: read_history(folder) for kl_weight, folder in _by_weight(shown).items()}
+    return sheets.loss_curves(histories, f"Losses on the validation images: {title}")
+
+
+def _latent_scatters(latents: Mapping[float, Latent], class_names: tuple[str, ...], title: str) -> Figure:
+    codes = {kl_weight: (latent.mean, latent.labels) for kl_weight, latent in latents.items()}
+    return sheets.latent_scatters(codes, class_names, f"Codes of the test images: {title}")
+
+
+def _decoder_manifolds(latents: Mapping[float, Latent], grid: str, title: str) -> Figure:
+    axes_name, where = WINDOWS[grid]
+    manifolds = {}
+    for kl_weight, latent in latents.items():
+        axes = getattr(latent, axes_name)
+        manifolds[kl_weight] = (getattr(latent, grid), axes, share_within(latent.mean, axes))
+    return sheets.decoder_manifolds(manifolds, f"Decoded grids {where}, every second cell: {title}")
+
+
+def _animate(sweep_dir: Path, latents: Mapping[float, Latent], shown: Runs) -> None:
+    """weights.gif goes through the weights; epochs.gif through the training at the weight nearest to 1."""
+    names, wide = _class_names(shown), covering_square(latent.mean for latent in latents.values())
+    frames = [sheets.weight_frame(kl_weight, latent, wide, names) for kl_weight, latent in latents.items()]
+    save_animation(sweep_dir / "weights.gif", frames, milliseconds=1000)
+    kl_weight = min(latents, key=lambda weight: abs(weight - 1))
+    title = f"{shown.settings['dataset'].iloc[0]}, kl_weight {kl_weight:g}"
+    save_animation(sweep_dir / "epochs.gif", sheets.epoch_frames(latents[kl_weight], names, title), milliseconds=700)

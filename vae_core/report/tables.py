@@ -1,0 +1,133 @@
+"""The tables of a sweep: one row per weight, and the comparison of two sweeps. Reads no files."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from vae_core.data import SOURCES
+from vae_core.runs import Runs
+from vae_core.statistics import mean_and_spread
+
+COMPARED = ["distortion", "rate", "objective", "negative_elbo", "nll", "mutual_information", "active_units"]
+DRAWN = ["confidence", "class_entropy", "classes", "sharpness"]
+
+
+def loss_table(runs: Runs) -> pd.DataFrame:
+    """One row per kl_weight: mean and standard deviation over seeds; with one seed the deviation is not known (NaN)."""
+    kl_weight = runs.settings["kl_weight"]
+    settings, measures = runs.settings.groupby(kl_weight), runs.measures.groupby(kl_weight)
+    columns = {"dataset": settings["dataset"].first(), "epochs": settings["epochs"].first(), "seeds": settings.size()}
+    for name in runs.measures:
+        if not name.endswith("_se"):
+            columns |= {f"{name}_mean": measures[name].mean(), f"{name}_std": measures[name].std()}
+    return pd.DataFrame(columns).reset_index()
+
+
+def ranked_rates(runs: Runs) -> pd.DataFrame:
+    """One row per kl_weight: the rates of the latent dimensions, the largest first, mean and deviation over seeds.
+
+    Ranked within each run, since which dimension is which differs from seed to seed.
+    """
+    names = [name for name in runs.measures if name.startswith("rate_z") and not name.endswith("_se")]
+    ranked = pd.DataFrame(-np.sort(-runs.measures[names], axis=1))  # (runs, latent_dim)
+    groups = ranked.groupby(runs.settings["kl_weight"])
+    return pd.concat({"mean": groups.mean(), "std": groups.std()}, axis=1)
+
+
+def readable_table(losses: pd.DataFrame, names: Sequence[str] = COMPARED) -> pd.DataFrame:
+    """Measures of the loss table with mean ± standard deviation in one cell, indexed by kl_weight.
+
+    Measures that these runs do not have are left out.
+    """
+    names = [name for name in names if f"{name}_mean" in losses]
+    decimals = {name: 4 if name.endswith("sharpness") else 2 for name in names}
+    cells = {name: _cells(losses[f"{name}_mean"], losses[f"{name}_std"], decimals[name]) for name in names}
+    index = pd.Index([f"{kl_weight:g}" for kl_weight in losses["kl_weight"]], name="kl_weight")
+    return pd.DataFrame(cells | {"seeds": losses["seeds"].to_numpy()}, index=index)
+
+
+def drawn_table(runs: Runs) -> pd.DataFrame:
+    """What the judge says of samples of the prior and of the mixture, per weight, and of the real test images."""
+    losses = loss_table(runs)
+    sources = {name: readable_table(losses, [f"{name}_{score}" for score in DRAWN]) for name in ("prior", "mixture")}
+    rows = {
+        (kl_weight, name): table.loc[kl_weight, [f"{name}_{score}" for score in DRAWN]].tolist()
+        for kl_weight in sources["prior"].index
+        for name, table in sources.items()
+    }
+    real = readable_table(losses, [f"test_{score}" for score in DRAWN]).iloc[0]  # the same for every weight
+    rows["-", "real test images"] = [real[f"test_{score}"].split(" ")[0] for score in DRAWN]
+    index = pd.MultiIndex.from_tuples(rows, names=["kl_weight", "codes from"])
+    return pd.DataFrame(list(rows.values()), index=index, columns=DRAWN)
+
+
+def caption(runs: Runs) -> str:
+    """What the table is about, in one paragraph: data, settings, anchors."""
+    settings, measures = runs.settings, runs.measures.iloc[0]
+    epochs = " or ".join(str(number) for number in sorted(settings["epochs"].unique()))
+    seeds = [str(seed) for seed in sorted(settings["seed"].unique())]
+    over = f"mean ± standard deviation over the seeds {', '.join(seeds)}" if len(seeds) > 1 else f"seed {seeds[0]}"
+    return (
+        f"{SOURCES[settings['dataset'].iloc[0]].description}; {int(measures['images']):,} test images, nats per image; "
+        f"{epochs} epochs; {over}.{_anchors(measures)}"
+    )
+
+
+def _anchors(measures: pd.Series) -> str:
+    if "entropy_floor" not in measures:
+        return ""
+    return (
+        f" No distortion can be below {measures['entropy_floor']:.2f}. A collapsed code, which is the prior for every "
+        f"image, has rate 0 and, at the mean training image, distortion {measures['zero_information_distortion']:.2f}."
+    )
+
+
+def loss_table_page(runs: Runs) -> str:
+    """The loss table as Markdown, with its caption."""
+    table = readable_table(loss_table(runs)).to_markdown(disable_numparse=True, stralign="right")
+    return f"{caption(runs)}\n\n{table}\n"
+
+
+def reproduction_page(runs: Runs, published: Runs) -> str:
+    """The sweep beside the published one, weight by weight, as Markdown.
+
+    Differences are also given in units of the published standard deviation over seeds.
+    """
+    ours, theirs = loss_table(runs), loss_table(published)
+    both = ours.merge(theirs, on="kl_weight", suffixes=("", "_published"))
+    if both.empty:
+        return "The two sweeps have no weight in common."
+    table = {"kl_weight": [f"{kl_weight:g}" for kl_weight in both["kl_weight"]]}
+    for name in ("distortion", "rate", "negative_elbo"):
+        here, there, spread = both[f"{name}_mean"], both[f"{name}_mean_published"], both[f"{name}_std_published"]
+        table[name] = _cells(here, both[f"{name}_std"])
+        table[f"{name}, published"] = _cells(there, spread)
+        table[f"{name}, difference"] = [_apart(*numbers) for numbers in zip(here - there, spread, strict=True)]
+    shown = pd.DataFrame(table).to_markdown(index=False, disable_numparse=True, stralign="right")
+    left_out = sorted(set(ours["kl_weight"]) ^ set(theirs["kl_weight"]))
+    notes = [_settings_note(runs.settings, published.settings)]
+    notes += [f"Weights that only one of the two has: {', '.join(map('{:g}'.format, left_out))}."] if left_out else []
+    notes += ["A spread is the published standard deviation over seeds; with few seeds it is itself uncertain."]
+    return f"{' '.join(notes)}\n\n{shown}"
+
+
+def _settings_note(settings: pd.DataFrame, published: pd.DataFrame) -> str:
+    names = [name for name in settings if name in published and name not in ("kl_weight", "seed", "threads")]
+    values = {name: (_values(settings, name), _values(published, name)) for name in names}
+    differing = [f"{name} {here} (published: {there})" for name, (here, there) in values.items() if here != there]
+    if differing:
+        return f"**Made with other settings, so the numbers need not agree: {'; '.join(differing)}.**"
+    return "Made with the settings of the published sweep."
+
+
+def _values(settings: pd.DataFrame, name: str) -> str:
+    return ", ".join(map(str, sorted(settings[name].unique())))
+
+
+def _cells(means: pd.Series, stds: pd.Series, decimals: int = 2) -> list[str]:
+    return [mean_and_spread(*numbers, decimals) for numbers in zip(means, stds, strict=True)]
+
+
+def _apart(difference: float, spread: float) -> str:
+    return f"{difference:+.2f} ({difference / spread:+.1f} spreads)" if spread > 0 else f"{difference:+.2f}"
