@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Set-up, then the sweep with its report, or the tests. `./run_all.sh --help` says more.
+# Set-up, then the sweep with its report, the lessons, JupyterLab or the tests. `./run_all.sh --help` says more.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 python=$root/.venv/bin/python
@@ -7,9 +7,11 @@ python=$root/.venv/bin/python
 usage() {
     cat <<'HELP'
 ./run_all.sh [OPTIONS]   set up .venv, run the sweep over the KL weights, write its report
-./run_all.sh test [...]  set up .venv, run ruff and the tests; what follows goes to pytest
-./run_all.sh lessons     run every lesson at its full settings into results/lessons/
+./run_all.sh lab [...]   set up .venv, open notebooks/ in JupyterLab; what follows goes to jupyter lab
+./run_all.sh lessons     run every lesson at its full settings into results/lessons/ (about 100 minutes on two cores)
 ./run_all.sh publish     run the lessons and the authors' full sweep (MNIST, 3 seeds) into results/published/
+                         (over 2 hours on two cores)
+./run_all.sh test [...]  set up .venv, run ruff and the tests (about 10 minutes); what follows goes to pytest
 ./run_all.sh --help      this text, and the options of the sweep
 
 Started again, the set-up skips what is installed and the sweep what is done. Examples:
@@ -23,14 +25,25 @@ Started again, the set-up skips what is installed and the sweep what is done. Ex
 HELP
 }
 
+is_usable() {
+    "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null
+}
+
 find_python() {
     local candidate
-    for candidate in ${PYTHON:-python3 python3.13 python3.12 python3.11 python}; do
-        if "$candidate" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; then
-            echo "$candidate"
+    if [ -n "${PYTHON:-}" ]; then
+        if is_usable "$PYTHON"; then
+            echo "$PYTHON"
             return
         fi
-    done
+    else
+        for candidate in python3 python3.13 python3.12 python3.11 python; do
+            if is_usable "$candidate"; then
+                echo "$candidate"
+                return
+            fi
+        done
+    fi
     echo "run_all.sh: needs Python 3.11, 3.12 or 3.13; ${PYTHON:-what is installed} is none: install one or name it" \
         "with PYTHON=/path/to/python3" >&2
     exit 2
@@ -55,28 +68,61 @@ set_up() {
     stamp >"$root/.venv/installed"
 }
 
-# The first three make an executed notebook; the others a run folder each, and started again skip what is done.
-run_lessons() {
-    local lesson
-    for lesson in 00_the_prior which_weight_are_you_using bug_gallery; do
-        echo "$lesson ..." >&2
-        "$python" -m vae_core.notebooks "notebooks/$lesson.ipynb" "$1/lessons/$lesson.ipynb"
-    done
-    for lesson in elbo_and_kl dense_vae_fashion conv_vae_binarized_mnist conv_vae_fashion autoencoder_vs_vae \
-        conditional_vae; do
-        echo "$lesson ..." >&2
-        "$python" -m vae_core.sweep --notebook "$lesson" --workers 1 -p threads 2 --results "$1"
-    done
-}
-
-case "${1:-}" in
--h | --help)
+help() {
     usage
     if [ -e "$root/.venv/installed" ]; then
         "$python" -m vae_core.sweep --help
     else
         echo "Once .venv is set up, this text goes on with all options of the sweep."
     fi
+}
+
+# `lessons` and `publish` take hours and no options: a slip of the keyboard must not start them.
+refuse_options() {
+    local command=$1
+    shift
+    case "${1:-}" in
+    "") ;;
+    -h | --help)
+        usage
+        exit
+        ;;
+    *)
+        echo "run_all.sh: $command takes no options: python -m vae_core.sweep --notebook NAME runs one lesson with" \
+            "others" >&2
+        exit 2
+        ;;
+    esac
+}
+
+# Some commands run in another folder than the one where they were typed.
+case "${VAE_DATA_DIR:-/}" in
+/*) ;;
+*) export VAE_DATA_DIR=$PWD/$VAE_DATA_DIR ;;
+esac
+
+case "${1:-}" in
+-h | --help)
+    help
+    ;;
+lab)
+    shift
+    set_up
+    cd "$root"
+    exec "$root/.venv/bin/jupyter" lab notebooks/ "$@"
+    ;;
+lessons)
+    refuse_options "$@"
+    set_up
+    cd "$root"
+    "$python" -m vae_core.sweep.lessons --results results
+    ;;
+publish)
+    refuse_options "$@"
+    set_up
+    cd "$root"
+    "$python" -m vae_core.sweep.lessons --results results/published
+    "$python" -m vae_core.sweep --dataset mnist --seeds 0 1 2 --results results/published
     ;;
 test)
     shift
@@ -86,23 +132,9 @@ test)
     "$python" -m ruff format --check .
     "$python" -m pytest "$@"
     ;;
-lessons)
-    if [ $# -gt 1 ]; then
-        echo "run_all.sh: lessons takes no options: python -m vae_core.sweep --notebook NAME runs one with others" >&2
-        exit 2
-    fi
-    set_up
-    cd "$root"
-    run_lessons results
-    ;;
-publish)
-    set_up
-    cd "$root"
-    run_lessons results/published
-    "$python" -m vae_core.sweep --dataset mnist --seeds 0 1 2 --results results/published
-    ;;
 [!-]*)
-    echo "run_all.sh: no command '$1': there are test, lessons and publish, and the options of the sweep (--help)" >&2
+    echo "run_all.sh: no command '$1': there are lab, lessons, publish and test, and the options of the sweep" \
+        "(--help)" >&2
     exit 2
     ;;
 *)

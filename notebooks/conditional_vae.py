@@ -9,24 +9,27 @@
 # %% [markdown]
 # # A conditional VAE: the label says what, the code says how
 #
-# Images come with a class, so the decoder can be told it. The code $z$ then has to say only what the label $y$ leaves
-# open, the style:
+# Images come with a class, so the decoder can be told the class. The code $z$ then has to say only what the label $y$
+# leaves open, the style:
 #
 # $$\text{objective} = \underbrace{\mathbb{E}_{q(z|x)}[-\log p(x|z, y)]}_{\text{distortion}}
 #   + \text{kl\_weight} \cdot \underbrace{\mathrm{KL}(q(z|x)\,\|\,p(z))}_{\text{rate}}$$
 #
-# At weight 1 this bounds $-\log p(x|y)$, not $-\log p(x)$. The model follows the end of seed 003, one of the tutorials
-# that this suite started from: convolutions, a code of `latent_dim` numbers, the label as ten more inputs of the
-# decoder, squared errors. Squared errors are the likelihood of Gaussian pixels with variance 1/2, but for a constant.
+# At weight 1 this is a bound on $-\log p(x|y)$, not on $-\log p(x)$. The model follows the end of tutorial 003, the
+# variational part of a series that begins with "Intro to Autoencoders" (its address is not known): convolutions, a code
+# of `latent_dim` numbers, the label as ten more inputs of the decoder, squared errors. Up to a constant, squared errors
+# are the negative log-likelihood of Gaussian pixels of variance 1/2.
 #
-# The seed's figure of the architecture leads the image through the encoder to the code and the label past the encoder,
-# and joins the two before the decoder. Its layers are not printed; those here are seed 001's. Encoder: two 3 x 3
-# convolutions with 32 and 64 filters and steps of two pixels, then the mean and the log-variance. Decoder: a Dense
-# layer to 7 x 7 x 32, then transposed convolutions with 64, 32 and 1 filters back to 28 x 28.
+# In the tutorial's figure of the architecture the image goes through the encoder to the code, the label goes past the
+# encoder, and the two are joined before the decoder. The tutorial prints no layers. Those here are from tutorial 001,
+# "Variational Auto-encoder, VAE" (in Chinese), section 12.4 of Charmve's
+# [Computer Vision in Action](https://github.com/Charmve/computer-vision-in-action). Encoder: two 3 x 3 convolutions
+# with 32 and 64 filters and steps of two pixels, then the mean and the log-variance. Decoder: a Dense layer to
+# 7 x 7 x 32, then transposed convolutions with 64, 32 and 1 filters back to 28 x 28.
 #
-# The seed trains one model and shows pictures. Here a twin without labels is trained beside it, from the same initial
-# weights wherever the shapes are the same, with the same batches and the same noise, and what the pictures suggest is
-# measured. It is one pair of trainings with one `seed`: every ± below is over test images only, and does not say how
+# The tutorial trains one model and shows pictures. Here a twin without labels is trained beside it, with the same
+# initial weights wherever the shapes are the same, the same batches and the same noise, and what the pictures suggest
+# is measured. It is one pair of trainings with one `seed`: every ± below is over test images only, and does not say how
 # much another seed would change. All losses are in nats per image.
 
 # %% tags=["parameters"]
@@ -36,7 +39,7 @@ epochs: int = 20  # passes through the training images, 1 or more
 batch_size: int = 128  # images per gradient step
 learning_rate: float = 1e-3  # of Adam
 latent_dim: int = 10  # numbers in the code, 3 or more
-labels_into: str = "decoder"  # decoder: as in the seed; both: the encoder sees the label too
+labels_into: str = "decoder"  # decoder: as in the tutorial; both: the encoder sees the label too
 label: int = 7  # the class, 0 to 9, for paths between styles, and where paths between classes begin
 cutout_size: int = 10  # height and width in pixels of the square that is cut out
 cutout_row: int = 9  # its first row, 0 at the top
@@ -59,19 +62,20 @@ import numpy as np
 import pandas as pd
 from IPython.display import Markdown
 
-from vae_core import aggregate, conditional, figures, generation, latent, lesson_figures, measures, runs, training
-from vae_core import conditional_tables as tables
-from vae_core.conditional import one_hot
+from vae_core import figures, latent, measures, runs, training, tutorials
 from vae_core.data import load_dataset
-from vae_core.estimates import with_error
-from vae_core.seeds import seed_table
+from vae_core.lessons.conditional_vae import measures as lesson
+from vae_core.lessons.conditional_vae import model, tutorial
+from vae_core.lessons.conditional_vae.model import one_hot
+from vae_core.parameters import check_choice, check_parameters
+from vae_core.statistics import with_error
 
 training_settings = {"kl_weight": kl_weight, "epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
 shown = {"label": label, "cutout_size": cutout_size, "cutout_row": cutout_row, "cutout_column": cutout_column}
 numbers = {**training_settings, "latent_dim": latent_dim, **shown, "seed": seed, "threads": threads}
-runs.check_parameters(numbers)
-runs.check_choice("labels_into", labels_into, ("decoder", "both"))
-conditional.check(latent_dim, **shown)
+check_parameters(numbers)
+check_choice("labels_into", labels_into, tuple(model.LABELS_INTO))
+model.check_what_is_shown(latent_dim, **shown)
 training.use_threads(threads)
 
 # %%
@@ -88,14 +92,14 @@ figures.image_row(data.validation_images[:10], data.description, names)
 # logarithm of the number of classes, if all are equally frequent: 2.30 nats for ten. Is that what is saved?
 
 # %%
-vae = conditional.conditional_vae(kl_weight, seed, learning_rate, latent_dim, labels_into)
+vae = model.conditional_vae(kl_weight, seed, learning_rate, latent_dim, labels_into)
 history, seconds = training.train(vae, data, epochs, batch_size, seed, run / "history.csv")
-twin = conditional.unconditional_vae(kl_weight, seed, learning_rate, latent_dim)
+twin = model.unconditional_vae(kl_weight, seed, learning_rate, latent_dim)
 twin_history, _ = training.train(twin, data, epochs, batch_size, seed)
 title = f"{data.name}, kl_weight {kl_weight:g}: validation images"
 columns = {"val_distortion": "distortion [nats/image]", "val_rate": "rate [nats/image]"}
-curves = lesson_figures.curves({"with the label": history, "without": twin_history}, columns, title)
-runs.save_figure(run / "loss_curves.png", curves)
+curves = figures.curves({"with the label": history, "without": twin_history}, columns, title)
+figures.save_figure(run / "loss_curves.png", curves)
 
 # %% [markdown]
 # ## In numbers, on the test images
@@ -104,128 +108,123 @@ runs.save_figure(run / "loss_curves.png", curves)
 # any other. The last row is what the label saves, image by image.
 
 # %%
-mean, log_var = conditional.class_by_class(vae, data.test_labels, latent.encode, data.test_images)
+mean, log_var = model.class_by_class(vae, data.test_labels, latent.encode, data.test_images)
 twin_mean, twin_log_var = latent.encode(twin, data.test_images)
-samples, draws = 8, 32  # from each q(z|x): for the terms, and for nll, which has as many from the prior
-terms = conditional.class_by_class(
-    vae, data.test_labels, measures.terms, data.test_images, mean, log_var, samples=samples
-)
-twin_terms = measures.terms(twin, data.test_images, twin_mean, twin_log_var, samples)
-tables.terms_table(terms, twin_terms)
+terms = model.class_by_class(vae, data.test_labels, measures.bound_terms, data.test_images, mean, log_var)
+twin_terms = measures.terms(twin, data.test_images, twin_mean, twin_log_var)
+lesson.terms_table(terms, twin_terms)
 
 # %% [markdown]
-# In one distribution of images and labels, $\log p(x|y) - \log p(x) = \log p(y|x) - \log p(y)$: knowing the label saves
-# no more than it says. These are two models, trained apart. Where more is saved, the label has also made the model of
-# the images better, or its bound tighter.
+# In one distribution of images and labels, $\log p(x|y) - \log p(x) = \log p(y|x) - \log p(y)$: knowing the label
+# saves, on average, no more than it says. But these are two models, trained apart. Where more is saved, the label has
+# also made the model of the images better, or its bound tighter.
 #
-# `nll` is $-\log p(x|y)$ as far as importance sampling can tell; like the distortion it is without the constant
-# $\frac{784}{2}\log\pi$ of the Gaussian. A decoder whose code says nothing draws the mean image of
-# the class, if it is told the class (`zero_information_distortion`), else the mean of all images.
+# `nll` is an importance-weighted estimate of $-\log p(x|y)$. Like the distortion it leaves out the constant
+# $\frac{784}{2}\log\pi$ of the Gaussian, so a perfect copy costs 0: the `entropy_floor`. A decoder whose code says
+# nothing draws the mean image of the class if it is told the class (`zero_information_distortion`), else the mean of
+# all images (`mean_image_distortion`).
 
 # %%
-own = conditional.class_by_class(
-    vae, data.test_labels, measures.nll_by_own_codes, data.test_images, mean, log_var, draws=draws
-)
-measured = {**with_error(**terms, nll=own, rate_saved=twin_terms["rate"] - terms["rate"]), **tables.anchors(data)}
-measured |= {"images": len(mean), "samples": samples, "proposals": 2 * draws}
+measured = measures.bound_summary(vae, data, mean, terms)
+measured |= with_error(rate_saved=twin_terms["rate"] - terms["rate"]) | lesson.class_anchors(vae.likelihood, data)
 pd.Series(measured, name=f"kl_weight {kl_weight:g}").round(2).to_frame()
 
 # %% [markdown]
 # ## Images on demand
 #
 # Every row is one code, drawn from the prior; every column is one label. Does a row keep its style (slant, width,
-# weight of the strokes; or for clothes, brightness and length)? Is every image of the class that was asked for?
+# weight of the strokes; for clothes, brightness and length)? Is every image of the class that was asked for?
 
 # %%
-styles = np.random.default_rng(seed).standard_normal((1000, latent_dim))
-drawn = conditional.decode(vae, styles[:, None], one_hot(np.arange(10)))  # (1000, 10, 28, 28)
+styles = latent.sample_prior(1000, seed, latent_dim)
+drawn = model.decode(vae, styles[:, None], one_hot(np.arange(model.CLASSES)))  # (1000, 10, 28, 28)
 title = f"{data.name}: a style in each row, a class in each column"
-on_demand = lesson_figures.image_grid(drawn[:8], title, [f"style {i}" for i in range(1, 9)], data.class_names)
-runs.save_figure(run / "on_demand.png", on_demand, colors=24)
+on_demand = figures.image_grid(drawn[:8], title, [f"style {i}" for i in range(1, 9)], data.class_names)
+figures.save_figure(run / "on_demand.png", on_demand, colors=24)
 
 # %% [markdown]
-# A judge, a small classifier trained on the real images, looks at 1,000 images of each class. It knows the classes
-# only, and so has to name one also for a picture that is none. How it does on real test images stands beside it.
+# A judge, a small classifier trained on the real images, looks at 1,000 images of each class. It knows only the
+# classes, so it must name one for a picture of nothing too. The last column is its score on real test images.
 
 # %%
-judge = generation.train_judge(data)
-tables.asked_table(judge, drawn, data)
+judge = measures.train_judge(data)
+lesson.asked_table(judge, drawn, data)
 
 # %% [markdown]
 # ## Do the classes still cluster?
 #
 # The codes are shown as the decoder gets them, one draw from each q(z|x), by kernel PCA: the components along which a
-# Gaussian kernel of the width given sees most variance. Without labels, where are the classes? With labels, does the
+# Gaussian kernel of the given width sees most variance. Without labels, where are the classes? With labels, does the
 # code still tell the class, though the decoder knows it already?
 
 # %%
-codes, twin_codes = conditional.draw_codes(mean, log_var), conditional.draw_codes(twin_mean, twin_log_var)
+codes = latent.draw(mean, log_var, np.random.default_rng(0))[0]
+twin_codes = latent.draw(twin_mean, twin_log_var, np.random.default_rng(0))[0]
 clouds = {
-    f"with the label (width {conditional.kernel_width(codes):.2f})": conditional.kernel_pca(codes),
-    f"without (width {conditional.kernel_width(twin_codes):.2f})": conditional.kernel_pca(twin_codes),
+    f"with the label (width {lesson.kernel_width(codes):.2f})": lesson.kernel_pca(codes),
+    f"without (width {lesson.kernel_width(twin_codes):.2f})": lesson.kernel_pca(twin_codes),
 }
 planes = {name: components[:, :2] for name, components in clouds.items()}
-of_shown = data.test_labels[: conditional.SHOWN_CODES]
+of_shown = data.test_labels[: lesson.SHOWN_CODES]
 title = f"{data.name}: kernel PCA of {len(of_shown):,} test codes"
 axis_names = ("component 1", "component 2", "component 3")
-figure = lesson_figures.planes(planes, of_shown, data.class_names, title, axis_names[:2])
-runs.save_figure(run / "kernel_pca_2d.png", figure)
+figure = figures.planes(planes, of_shown, data.class_names, title, axis_names[:2])
+figures.save_figure(run / "kernel_pca_2d.png", figure)
 
 # %%
-figure = lesson_figures.spaces(clouds, of_shown, data.class_names, title, axis_names)
-runs.save_figure(run / "kernel_pca_3d.png", figure)
+figure = figures.spaces(clouds, of_shown, data.class_names, title, axis_names)
+figures.save_figure(run / "kernel_pca_3d.png", figure)
 
 # %% [markdown]
 # Two or three components can hide what the others tell, so the check uses all dimensions. `knn_accuracy` finds the
-# class by the ten nearest training codes, among the means of q(z|x); `draws_knn_accuracy` among the draws;
-# `chance_knn_accuracy` too, but with the training labels shuffled: what that vote reaches by chance. Only what the
-# draws tell reaches the decoder and is paid for by the rate: `class_information` is how many nats of it, at least, are
-# about the class. `silhouette`, of draws too, is 1 for clusters far apart, and 0 or less where there are none.
+# class by the ten nearest training codes, among the means of q(z|x); `draws_knn_accuracy` does so among the draws.
+# `chance_knn_accuracy` is the same with the training labels shuffled: what that vote reaches by chance. Only what the
+# draws tell reaches the decoder and is charged by the rate: at least `class_information` nats of it are about the
+# class. `silhouette`, also of draws, is 1 for clusters far apart, and 0 or less where there are none.
 
 # %%
-train_mean, train_log_var = conditional.class_by_class(vae, data.train_labels, latent.encode, data.train_images)
-train_codes = conditional.draw_codes(train_mean, train_log_var, seed=1)
-information = aggregate.evaluate(mean, log_var, data.test_labels, train_mean, data.train_labels)
-information |= tables.clusters(codes, data.test_labels, train_codes, data.train_labels)
+train_mean, train_log_var = model.class_by_class(vae, data.train_labels, latent.encode, data.train_images)
+train_codes = latent.draw(train_mean, train_log_var, np.random.default_rng(1))[0]  # other noise than the test codes
+information = measures.measure_codes(mean, log_var, data.test_labels, train_mean, data.train_labels)
+information |= lesson.measure_clusters(codes, data.test_labels, train_codes, data.train_labels)
 
 # %%
 twin_train_mean, twin_train_log_var = latent.encode(twin, data.train_images)
-twin_train_codes = conditional.draw_codes(twin_train_mean, twin_train_log_var, seed=1)
-twin_information = aggregate.knn_accuracy(twin_train_mean, data.train_labels, twin_mean, data.test_labels)
-twin_information |= tables.clusters(twin_codes, data.test_labels, twin_train_codes, data.train_labels)
-tables.clusters_table({"with the label": information, "without": twin_information})
+twin_train_codes = latent.draw(twin_train_mean, twin_train_log_var, np.random.default_rng(1))[0]
+twin_information = measures.knn_accuracy(twin_train_mean, data.train_labels, twin_mean, data.test_labels)
+twin_information |= lesson.measure_clusters(twin_codes, data.test_labels, twin_train_codes, data.train_labels)
+lesson.clusters_table({"with the label": information, "without": twin_information})
 
 # %%
-Markdown(tables.clusters_verdict(information, twin_information))
+Markdown(lesson.clusters_verdict(information, twin_information))
 
 # %% [markdown]
 # ## A square cut out
 #
-# What was in the hole? The seed encodes the image with the hole in it and decodes with the true label. But a hole is
-# black to the encoder, as if the image were black there. A best guess should look at the visible pixels only: it is the
+# What was in the hole? The tutorial encodes the image with the hole in it and decodes with the true label. But a hole
+# is black, and the encoder takes it for black pixels. A best guess should look only at the visible pixels: it is the
 # code that makes them likely and, at a weight above 0, is likely itself. It is found by 60 gradient steps from the
-# encoder's mean, so it is a local optimum; there may be a better one elsewhere. What does a wrong label, that of the
-# next class, make of the same pixels?
+# encoder's mean, so it is a local optimum; there may be a better one elsewhere. And what does a wrong label, that of
+# the next class, make of the same pixels?
 
 # %%
-visible = conditional.visible_pixels(cutout_size, cutout_row, cutout_column)
-filled = conditional.inpaint(vae, twin, data, visible)
+visible = model.visible_pixels(cutout_size, cutout_row, cutout_column)
+filled = model.fill(vae, twin, data, visible)
 one_of_each = np.unique(data.test_labels[: len(filled["black"])], return_index=True)[1]
-rows = {"image": data.test_images, "cut out": filled["black"], **filled}
-rows_shown = ["image", "cut out", "no label, best guess", "label, decoded code", "label, best guess"]
-rows_shown += ["wrong label, best guess"]
-pictures = np.stack([rows[name][one_of_each, :, :, 0] for name in rows_shown])  # (rows, classes, 28, 28)
+guesses = ("no_label_best_guess", "label_decoded_code", "label_best_guess", "wrong_label_best_guess")
+rows = [data.test_images, filled["black"], *(filled[key] for key in guesses)]
+pictures = np.stack([row[one_of_each, ..., 0] for row in rows])  # (rows, classes, 28, 28)
+row_names = ["image", "cut out", *(model.FILLINGS[key].replace(", ", "\n") for key in guesses)]
 title = f"{data.name}: test images, a square cut out, and what fills it"
-guesses = lesson_figures.image_grid(pictures, title, [name.replace(", ", "\n") for name in rows_shown])
-runs.save_figure(run / "inpainting.png", guesses, colors=24)
+figures.save_figure(run / "inpainting.png", figures.image_grid(pictures, title, row_names), colors=24)
 
 # %% [markdown]
-# The same for the first test images, inside the square only. Filling it with the mean image needs no model. Who has the
-# smaller error: a model that guesses without the label, or the mean image of the class?
+# In numbers, for the first 200 test images, inside the square only. Filling it with the mean image needs no model.
+# Which has the smaller error: a model that guesses without the label, or the mean image of the class?
 
 # %%
-errors = tables.errors_inside(filled, data, visible)
-tables.inpainting_table(judge, filled, data, visible)
+errors = lesson.errors_inside(filled, data, visible)
+lesson.filling_table(judge, filled, data, visible)
 
 # %% [markdown]
 # ## Between styles, between classes, both
@@ -234,69 +233,69 @@ tables.inpainting_table(judge, filled, data, visible)
 
 # %%
 title = f"{data.name}, class {data.class_names[label]}: from style to style"
-between_styles = conditional.decode(vae, np.linspace(styles[:4], styles[4:8], 9, axis=1), one_hot(label))
-figure = lesson_figures.image_grid(between_styles, title)  # (4, 9, 28, 28)
-runs.save_figure(run / "between_styles.png", figure, colors=24)
+between_styles = model.decode(vae, np.linspace(styles[:4], styles[4:8], 9, axis=1), one_hot(label))
+figure = figures.image_grid(between_styles, title)  # (4, 9, 28, 28)
+figures.save_figure(run / "between_styles.png", figure, colors=24)
 
 # %% [markdown]
 # Then the style stays and the label moves to each of the other classes. Half-way the label is half of one and half of
 # another, which training never showed. Is there an image between two classes, or two images at once?
 
 # %%
-others = np.delete(np.arange(10), label)
+others = np.delete(np.arange(model.CLASSES), label)
 title = f"{data.name}, one style: from {data.class_names[label]} to each other class"
-between_classes = conditional.decode(vae, styles[0], np.linspace(one_hot(label), one_hot(others), 9, axis=1))
-figure = lesson_figures.image_grid(between_classes, title, [data.class_names[other] for other in others])
-runs.save_figure(run / "between_classes.png", figure, colors=24)
+between_classes = model.decode(vae, styles[0], np.linspace(one_hot(label), one_hot(others), 9, axis=1))
+figure = figures.image_grid(between_classes, title, [data.class_names[other] for other in others])
+figures.save_figure(run / "between_classes.png", figure, colors=24)
 
 # %% [markdown]
-# Last both at once: the style moves to the right, the class downwards, and along the diagonal both do.
+# Last, both at once: the style moves to the right, the class downwards, and along the diagonal both do.
 
 # %%
-last = (label + 1) % 10
+last = (label + 1) % model.CLASSES
 title = f"{data.name}: style to the right, {data.class_names[label]} to {data.class_names[last]} downwards"
 blends = np.linspace(one_hot(label), one_hot(last), 9)[:, None]  # (9, 1, 10)
-both = conditional.decode(vae, np.linspace(styles[0], styles[1], 9), blends)  # (9, 9, 28, 28)
+both = model.decode(vae, np.linspace(styles[0], styles[1], 9), blends)  # (9, 9, 28, 28)
 ends = [data.class_names[label], *[""] * 7, data.class_names[last]]
-runs.save_figure(run / "styles_and_classes.png", lesson_figures.image_grid(both, title, ends), colors=24)
+figures.save_figure(run / "styles_and_classes.png", figures.image_grid(both, title, ends), colors=24)
 
 # %% [markdown]
-# "Smooth" can be measured. A hundred paths of each kind: how even are their steps, and is the judge as sure half-way as
-# at the ends? Fading one end into the other, pixel by pixel, has even steps too, so the judge looks at the middle of
-# such a fade as well. Is the model's middle more of an image than that? (The seed also has a page on which readers
-# explore the codes by hand; it has no counterpart here.)
+# "Smooth" can be measured. On a hundred paths of each kind: how even are the steps, and is the judge as sure half-way
+# as at the ends? A fade of one end into the other, pixel by pixel, has even steps too, so the judge also looks at the
+# middle of such a fade. Is the model's middle more of an image than that? (The tutorial also has a page on which
+# readers explore the codes by hand; it has no counterpart here.)
 
 # %%
-paths = conditional.paths(vae, latent_dim)
-tables.paths_table(judge, paths)
+paths = model.decode_paths(vae, latent_dim)
+lesson.paths_table(judge, paths)
 
 # %% [markdown]
-# ## What the seed says, and what came out
+# ## What the tutorial says, and what came out
 #
-# The seed prints no number for this model. Its statements:
+# Tutorial 003 prints no number for this model. Its statements:
 
 # %%
-measured |= information | tables.measured_images(judge, drawn, errors, paths)
-measured |= tables.named("unconditional", {**with_error(**twin_terms), **twin_information})
-seed_numbers = seed_table(tables.seed_rows(vae, measured, data.test_labels))
-pd.set_option("display.max_colwidth", None)
-seed_numbers.set_index("seed")
+different = tutorials.differences(settings, tutorial.SETTINGS)
+Markdown(f"Settings that are not the tutorial's: {different or 'none that it states'}. {tutorial.UNSTATED}")
 
 # %%
-Markdown(tables.unlike_the_seed(data.name, kl_weight, latent_dim, labels_into))
+measured |= information | lesson.measure_images(judge, drawn, errors, paths)
+measured |= lesson.prefixed("unconditional", {**with_error(**twin_terms), **twin_information})
+compared = tutorials.tutorial_table(tutorial.NUMBER, lesson.tutorial_rows(vae, measured, data.test_labels))
+Markdown(tutorials.tutorial_markdown(compared))
 
 # %% [markdown]
 # ## The run folder
 #
-# Parameters, losses, measures, figures, codes and weights are now in the run folder; `record.json`, written last, has
+# Parameters, losses, measures, figures, codes and weights are now in the run folder. `record.json`, written last, has
 # their hashes.
 
 # %%
 runs.write_json(run / "measures.json", measured)
-seed_numbers.to_csv(run / "seed_numbers.csv", index=False)
+runs.replace_file(run / tutorials.TUTORIAL_FILE, compared.to_csv(index=False))
 images = {"on_demand": drawn[:8], "inpainting": pictures, "between_styles": between_styles}
 images |= {"between_classes": between_classes, "styles_and_classes": both}
-runs.save_latent(run, images, {"mean": mean, "log_var": log_var, "labels": data.test_labels, "styles": styles[:8]})
+runs.save_latent(run, runs.Latent(mean, log_var, data.test_labels), images, styles=styles[:8])
 vae.save_weights(run / "model.weights.h5")
 runs.finish_run(run, seconds)
 print("written:", os.path.relpath(run))

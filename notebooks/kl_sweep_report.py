@@ -18,12 +18,12 @@ sweep_dir: str = ""  # folder of a sweep, such as results/kl_sweep/mnist; empty:
 # %%
 from IPython.display import Image, Markdown
 
-from vae_core import claims, collector, findings, tables
+from vae_core.report import claims, findings, published, tables
 
-sweep = collector.sweep_folder(sweep_dir)
-summary = collector.read_summary(sweep)
-losses = tables.loss_table(summary)
-Markdown(tables.caption(summary))
+sweep = published.sweep_folder(sweep_dir)
+runs = published.read_sweep(sweep)
+losses = tables.loss_table(runs)
+Markdown(tables.caption(runs))
 
 # %% [markdown]
 # ## 1. The loss table
@@ -49,7 +49,7 @@ tables.readable_table(losses, ["negative_elbo", "nll", "nll_above_quadrature"])
 # What the tables say, computed from them:
 
 # %%
-Markdown(findings.findings(summary).to_markdown())
+Markdown(findings.findings(runs).to_markdown())
 
 # %% [markdown]
 # ## 2. The plane of rate and distortion
@@ -69,7 +69,7 @@ Image(sweep / "rate_distortion.png")
 # they are for the training images but not for these test images, or the seeds differ by more than the weights do.)
 
 # %%
-Markdown(findings.exchange_rates(summary).to_markdown(disable_numparse=True))
+Markdown(findings.exchange_rates(runs).to_markdown(disable_numparse=True))
 
 # %% [markdown]
 # ## 3. What the rate is spent on
@@ -157,35 +157,36 @@ Image(sweep / "samples.png")
 # necessary for a good sample, not sufficient.
 
 # %%
-tables.drawn_table(summary)
+tables.drawn_table(runs)
 
 # %% [markdown]
 # ## 8. Claims checked
 #
-# This suite started from five tutorials, numbered 000 to 004 (in the lessons: seed 000 and so on); 004 trained at eight
-# weights from 0 to 20 and drew conclusions from its pictures. Here are these, some of the others', and what one often
-# reads. The code computes each verdict from the runs: confirmed or refuted where the mean over the seeds is on one side
-# by more than their standard deviation, undecided otherwise. That is a low bar: with three seeds, one claim in four or
-# five would get a verdict though there were no difference at all. (Claims about losses rather than weights, such as
-# 000's that a smaller loss needs a larger learning rate, are run in the lesson `bug_gallery`; which weight each
-# tutorial really uses stands in `which_weight_are_you_using`.)
+# This suite grew out of five tutorials, numbered 000 to 004. Tutorial 004, a Chinese version of Vincent Lunot's "On the
+# use of the Kullback-Leibler divergence in Variational Autoencoders", trained at eight weights from 0 to 20 and drew
+# conclusions from its pictures. Here are these, some from the other tutorials, and some that are often heard. The code
+# computes each verdict from the runs: confirmed or refuted where the mean over the seeds is on one side by more than
+# their standard deviation, undecided otherwise. That is a low bar: with three seeds, one claim in four or five would
+# get a verdict even if there were no difference at all. (Claims about losses rather than weights, such as that a
+# smaller loss needs a larger learning rate, are tested in `bug_gallery`. Which weight each tutorial really uses is
+# derived in `which_weight_are_you_using`.)
 
 # %%
-Markdown(claims.claims_page(summary))
+Markdown(claims.claims_page(runs))
 
 # %% [markdown]
 # ## 9. Motion
 #
-# From weight to weight, the same test images and the same latent points:
+# From weight to weight, with the same test images and the same latent points:
 
 # %%
-Image(sweep / "weights.gif")
+Markdown("[Animation over the weights](weights.gif)")
 
 # %% [markdown]
-# From epoch to epoch at one weight, the same validation images and the same latent points:
+# From epoch to epoch at one weight, with the same validation images and the same latent points:
 
 # %%
-Image(sweep / "epochs.gif")
+Markdown("[Animation over the epochs](epochs.gif)")
 
 # %% [markdown]
 # ## 10. How the losses got there
@@ -201,4 +202,4 @@ Image(sweep / "loss_curves.png")
 # This sweep beside the published one.
 
 # %%
-Markdown(collector.reproduction_check(sweep))
+Markdown(published.reproduction_check(sweep))

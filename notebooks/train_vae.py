@@ -14,11 +14,11 @@
 # $$\text{objective} = \underbrace{\mathbb{E}_{q(z|x)}[-\log p(x|z)]}_{\text{distortion}}
 #   + \text{kl\_weight} \cdot \underbrace{\mathrm{KL}(q(z|x)\,\|\,p(z))}_{\text{rate}}$$
 #
-# The distortion asks for codes from which the image can be drawn again. The rate asks for codes that say little, and
-# lie where the prior $p(z) = \mathcal{N}(0, I)$ is. The weight decides between them: 1 is the ELBO, the bound on
-# $\log p(x)$; 0 is an autoencoder with noise of its own choice.
+# The distortion asks for codes from which the image can be drawn again. The rate asks for codes that say little and
+# lie where the prior $p(z) = \mathcal{N}(0, I)$ is. The weight sets the balance. At 1 the objective is the negative
+# ELBO, a bound on $-\log p(x)$. At 0 the model is an autoencoder that chooses its own noise.
 #
-# This notebook trains one model at one weight and looks at it. A sweep is this notebook at many weights. All losses
+# This notebook trains one model at one weight and looks at it. A sweep runs this notebook at many weights. All losses
 # are in nats per image.
 
 # %% tags=["parameters"]
@@ -40,16 +40,17 @@ run_dir: str = ""  # folder to write; empty: results/single_runs/<dataset>/kl_<k
 
 # %%
 import os
+from functools import partial
 
 # %matplotlib inline
 import pandas as pd
 
-from vae_core import aggregate, figures, generation, latent, measures, models, runs, training, windows
+from vae_core import figures, latent, measures, models, parameters, runs, training
 from vae_core.data import load_dataset
 
 settings = {"kl_weight": kl_weight, "epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
 settings |= {"hidden_units": hidden_units, "seed": seed, "threads": threads}
-runs.check_parameters(settings)
+parameters.check_parameters(settings)
 training.use_threads(threads)
 
 # %%
@@ -61,36 +62,41 @@ figures.image_row(data.validation_images[:10], data.description, names)
 # %% [markdown]
 # ## Training
 #
-# Does the objective still fall when training ends, and do the validation images (not trained on) follow the training
-# images? Which of the two terms pays for the other?
+# Is the objective still falling when training ends? Do the validation images, which are not trained on, follow the
+# training images? Which of the two terms falls, and which one rises?
 
 # %%
-vae = models.reference_vae(kl_weight, seed, learning_rate, hidden_units)
-snapshots = latent.Snapshots(vae, data.validation_images[:2000], epochs)
-history, seconds = training.train(vae, data, epochs, batch_size, seed, run / "history.csv", snapshots.take)
+vae = models.reference_vae(kl_weight, seed, learning_rate, hidden_units, data.image_shape)
+shown, epoch_axes = slice(2000), latent.quantile_axes(cells=12)
+recorder = training.Recorder(
+    training.spread_epochs(epochs),
+    codes=partial(latent.encode_means, vae, data.validation_images[shown]),
+    manifolds=partial(latent.decode_grid, vae, epoch_axes),
+)
+history, seconds = training.train(vae, data, epochs, batch_size, seed, run / "history.csv", recorder)
 figures.training_curves(history, f"{data.name}, kl_weight {kl_weight:g}, seed {seed}")
 
 # %% [markdown]
 # ## In numbers, on the test images
 #
-# `negative_elbo` is distortion + rate at weight 1, whatever weight was trained with: it can be compared across a sweep,
-# `objective` cannot. `nll` is -log p(x) itself, as far as sampling can tell: what the bound is above it, q(z|x) is away
-# from the true posterior. (The cross-entropy of grey pixels is not a normalised likelihood, so these numbers are not
-# comparable with those for black-and-white images.) Columns that end in _se are standard errors over the images.
+# `negative_elbo` is distortion + rate, whatever weight was trained with. It can be compared across a sweep; `objective`
+# cannot. `nll` estimates -log p(x) itself. The bound lies above it by KL(q(z|x) || p(z|x)). (The cross-entropy of grey
+# pixels is not a normalised likelihood, so these numbers cannot be compared with those for black-and-white images.)
+# Names that end in _se are standard errors over the images.
 #
-# No distortion can be below `entropy_floor`. A collapsed code, which is the prior whatever the image, has rate 0 and at
-# best a distortion of `zero_information_distortion`. How much of the way between the two does this code buy, and for
-# how many nats?
+# No distortion can be below `entropy_floor`. A collapsed code is the prior whatever the image: it has rate 0 and at
+# best a distortion of `zero_information_distortion`. How far from the second number towards the first does this code
+# get, and for how many nats?
 
 # %%
 mean, log_var = latent.encode(vae, data.test_images)
-measured = measures.evaluate(vae, data, mean, log_var)
+measured = measures.measure_bound(vae, data, mean, log_var)
 pd.Series(measured, name=f"kl_weight {kl_weight:g}").round(2).to_frame()
 
 # %% [markdown]
-# ## Images and what is left of them
+# ## Reconstructions
 #
-# Each test image above, the image decoded from the mean of its code below. What got lost?
+# Each test image, and below it the image decoded from the mean of its code. What is lost?
 
 # %%
 figures.image_pairs(data.test_images[:10], latent.decode(vae, mean[:10]), "Test images and their reconstructions")
@@ -98,100 +104,114 @@ figures.image_pairs(data.test_images[:10], latent.decode(vae, mean[:10]), "Test 
 # %% [markdown]
 # ## Where the codes are
 #
-# Each point is the mean of q(z|x) for one test image. Do the codes lie where the prior's rings are? Are the classes,
-# which the model was never told, apart?
+# Each point is the mean of q(z|x) for one test image. Do the codes lie where the prior's rings are? The model was never
+# told the classes: are they apart all the same?
 
 # %%
 title = f"{data.name}: codes of {len(mean):,} test images at kl_weight {kl_weight:g}"
 scatter = figures.latent_scatter(mean, data.test_labels, data.class_names, title)
-runs.save_figure(run / "latent_scatter.png", scatter)
+figures.save_figure(run / "latent_scatter.png", scatter)
 
 # %% [markdown]
 # ## What the codes tell, and what they only cost
 #
-# The rate is `mutual_information`, which tells images apart and cannot exceed the logarithm of their number, plus
-# `marginal_kl`, the distance of all codes together from the prior, which tells nothing. Of the latter, `moment_kl` is
-# due to mean and covariance alone. `mean_spread` and `draw_spread` are distances from the origin (the prior's samples:
-# 1), of the means and of draws from q(z|x). `knn_accuracy` asks whether neighbours are of one class. How much of the
-# rate is information? Is every latent dimension used?
+# The rate has two parts. `mutual_information` tells images apart and cannot exceed the logarithm of their number.
+# `marginal_kl` is the distance of all codes together from the prior and tells nothing; its part `moment_kl` is due to
+# mean and covariance alone. `mean_spread` and `draw_spread` are distances from the origin, of the means of q(z|x) and
+# of draws from it; the prior's samples have 1. `knn_accuracy` asks whether neighbours belong to one class. How much of
+# the rate is information? Is every latent dimension used?
 
 # %%
 train_mean, train_log_var = latent.encode(vae, data.train_images)
-information = aggregate.evaluate(mean, log_var, data.test_labels, train_mean, data.train_labels)
+information = measures.measure_codes(mean, log_var, data.test_labels, train_mean, data.train_labels)
 pd.Series(information, name=f"kl_weight {kl_weight:g}").round(3).to_frame()
 
 # %% [markdown]
 # ## What the decoder draws
 #
-# First on an even grid over three prior standard deviations each way. Which share of it looks like real images? Codes
-# that lie outside this window do not show in it: the line below says how many lie inside.
+# First on an even grid over three prior standard deviations each way. How much of it looks like real images? Codes
+# outside this window do not show in it: the line below says how many lie inside.
 
 # %%
-axes = windows.uniform_axes()
-manifold, share = latent.decode_grid(vae, axes), windows.share_within(mean, axes)
+axes = latent.uniform_axes()
+manifold, share = latent.decode_grid(vae, axes), latent.share_within(mean, axes)
 title = f"{data.name}: decoded grid on [-3, 3] at kl_weight {kl_weight:g}"
-runs.save_figure(run / "decoder_manifold.png", figures.decoder_manifold(manifold, axes, title, share), colors=24)
+figures.save_figure(run / "decoder_manifold.png", figures.decoder_manifold(manifold, axes, title, share), colors=24)
 
 # %% [markdown]
-# Then at the prior's quantiles: every cell stands for the same share of samples from the prior, so this is what a
-# sample will look like, sorted by place.
+# Then at the prior's quantiles. Every cell stands for the same share of samples from the prior, so this is what samples
+# look like, sorted by place.
 
 # %%
-quantiles = windows.quantile_axes()
+quantiles = latent.quantile_axes()
 at_quantiles = latent.decode_grid(vae, quantiles)
 title = f"{data.name}: decoded grid at prior quantiles, kl_weight {kl_weight:g}"
-figure = figures.decoder_manifold(at_quantiles, quantiles, title, windows.share_within(mean, quantiles))
-runs.save_figure(run / "decoder_manifold_quantiles.png", figure, colors=24)
+figure = figures.decoder_manifold(at_quantiles, quantiles, title, latent.share_within(mean, quantiles))
+figures.save_figure(run / "decoder_manifold_quantiles.png", figure, colors=24)
 
 # %% [markdown]
 # Last over the region that the codes occupy, from their 1 % to their 99 % quantile in each dimension. Does it show more
-# classes than the two before?
+# classes than the other two?
 
 # %%
-occupied = windows.occupied_axes(mean)
+occupied = latent.occupied_axes(mean)
 where_codes_are = latent.decode_grid(vae, occupied)
 title = f"{data.name}: decoded grid over the occupied region, kl_weight {kl_weight:g}"
-figure = figures.decoder_manifold(where_codes_are, occupied, title, windows.share_within(mean, occupied))
-runs.save_figure(run / "decoder_manifold_occupied.png", figure, colors=24)
+figure = figures.decoder_manifold(where_codes_are, occupied, title, latent.share_within(mean, occupied))
+figures.save_figure(run / "decoder_manifold_occupied.png", figure, colors=24)
 
 # %% [markdown]
 # ## Samples, judged
 #
 # Codes drawn from the prior, decoded; and codes drawn from a Gaussian mixture that was fitted to the training codes,
-# decoded. A small classifier, trained on the real training images, says of each what it takes it for and how sure it
-# is. Where the lower row is much better than the upper, the decoder is good and the codes are not where the prior is.
+# decoded. A small classifier, trained on the real training images, says what it sees in each and how sure it is. Where
+# the lower row is much better than the upper, the decoder is good and the codes are not where the prior is.
 
 # %%
-judge = generation.train_judge(data)
-drawn = generation.draw(vae, train_mean, train_log_var)
+judge = measures.train_judge(data)
+drawn = measures.draw_images(vae, train_mean, train_log_var)
 prior_samples, mixture_samples = drawn["prior"][:12], drawn["mixture"][:12]
-words = [generation.opinions(judge, images, data.class_names) for images in (prior_samples, mixture_samples)]
+words = [measures.opinions(judge, images, data.class_names) for images in (prior_samples, mixture_samples)]
 figures.sample_rows(prior_samples, mixture_samples, *words)
 
 # %% [markdown]
 # The same for 10,000 of each, and for the real test images: the judge's mean confidence, the entropy of the classes it
 # sees (log of their number if all are equally frequent), how many of them make up 1 % or more, and the sharpness
-# (variance of the Laplacian). A judge that knows the classes only has to choose one for a picture that is none of them.
+# (variance of the Laplacian). The judge knows nothing but the classes, so it must choose one even for a picture that
+# is none of them.
 
 # %%
-judged = generation.evaluate(judge, drawn, data)
+judged = measures.measure_samples(judge, drawn, data)
 pd.Series(judged, name=f"kl_weight {kl_weight:g}").round(3).to_frame()
 
 # %% [markdown]
 # ## The run folder
 #
-# Parameters, losses, measures, figures, codes and weights are now in the run folder; `record.json`, written last, has
+# Parameters, losses, measures, figures, codes and weights are now in the run folder. `record.json`, written last, has
 # their hashes.
 
 # %%
-in_window = {"share_in_window": windows.share_within(mean, axes)}
+in_window = {"share_in_window": latent.share_within(mean, axes)}
 runs.write_json(run / "measures.json", {**measured, **information, **in_window, **judged})
-images = {"manifold": manifold, "manifold_quantiles": at_quantiles, "manifold_occupied": where_codes_are}
-images |= {"prior_samples": prior_samples, "mixture_samples": mixture_samples, "epoch_manifolds": snapshots.manifolds}
-codes = {"mean": mean, "log_var": log_var, "labels": data.test_labels}
-codes |= {"axes": axes, "quantiles": quantiles, "occupied": occupied, "epoch_axes": snapshots.axes}
-codes |= {"epochs": snapshots.epochs, "epoch_codes": snapshots.codes, "epoch_labels": data.validation_labels[:2000]}
-runs.save_latent(run, images, codes)
+kept = runs.Latent(
+    mean=mean,
+    log_var=log_var,
+    labels=data.test_labels,
+    manifold=manifold,
+    axes=axes,
+    manifold_quantiles=at_quantiles,
+    quantiles=quantiles,
+    manifold_occupied=where_codes_are,
+    occupied=occupied,
+    prior_samples=prior_samples,
+    mixture_samples=mixture_samples,
+    epochs=recorder.epochs,
+    epoch_codes=recorder.kept["codes"],
+    epoch_labels=data.validation_labels[shown],
+    epoch_manifolds=recorder.kept["manifolds"],
+    epoch_axes=epoch_axes,
+)
+runs.save_latent(run, kept)
 vae.save_weights(run / "model.weights.h5")
 runs.finish_run(run, seconds)
 print("written:", os.path.relpath(run))

@@ -3,10 +3,10 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from vae_core import canvas, figures, latent
-from vae_core.latent import Snapshots, decode, decode_grid, encode
-from vae_core.models import VAE, mlp_encoder, reference_vae
-from vae_core.windows import occupied_axes, quantile_axes, share_within, uniform_axes
+from vae_core import figures, latent
+from vae_core.figures import style
+from vae_core.latent import decode, decode_grid, encode, occupied_axes, quantile_axes, share_within, uniform_axes
+from vae_core.models import VAE, dense_encoder, reference_vae
 
 
 @pytest.fixture(scope="module")
@@ -16,7 +16,7 @@ def coordinates_vae():
     kernel[0, 0] = kernel[1, 1] = 1
     decoder = keras.Sequential([keras.Input((2,)), keras.layers.Dense(784), keras.layers.Reshape((28, 28, 1))])
     decoder.set_weights([kernel, np.zeros(784, "float32")])
-    return VAE(mlp_encoder(4), decoder, kl_weight=1.0, seed=0)
+    return VAE(dense_encoder((4,)), decoder, kl_weight=1.0, seed=0)
 
 
 def logit(p):
@@ -33,7 +33,7 @@ def test_grid_columns_follow_z0_and_rows_run_down_z1(coordinates_vae):
 
 def test_tiles_stand_where_the_grid_has_them():
     images = np.arange(3 * 4).reshape(3, 4, 1, 1) * np.ones((1, 1, 28, 28)) + np.linspace(0, 0.5, 28)[:, None]
-    tiled = canvas.tile(images)
+    tiled = style.tile(images)
     assert tiled.shape == (3 * 28, 4 * 28)
     for row in range(3):
         for column in range(4):
@@ -69,7 +69,7 @@ def test_quantile_axes_cut_the_prior_into_equal_shares():
         assert norm.cdf(axis) == pytest.approx((np.arange(30) + 0.5) / 30)
 
 
-def test_uniform_axes_span_the_window_of_seed_004():
+def test_uniform_axes_span_the_window_of_tutorial_004():
     assert uniform_axes() == pytest.approx(np.stack([np.linspace(-3, 3, 30)] * 2))
 
 
@@ -90,24 +90,6 @@ def test_share_within_needs_both_coordinates_inside():
     assert share_within(mean, uniform_axes()) == pytest.approx(0.4)
 
 
-@pytest.mark.parametrize(("epochs", "wanted"), [(1, [0, 1]), (3, [0, 1, 2, 3]), (400, None)])
-def test_snapshots_are_of_the_same_images_and_latent_points_as_training_goes_on(digits, epochs, wanted):
-    vae = reference_vae(1.0, seed=0, hidden_units=4)
-    snapshots = Snapshots(vae, digits.validation_images[:5], epochs)
-    for epoch in range(epochs + 1):
-        snapshots.take(epoch)
-        if epoch == 0:
-            before = encode(vae, digits.validation_images[:5])[0]
-            vae.encoder.set_weights([2 * weight for weight in vae.encoder.get_weights()])
-    assert snapshots.epochs[0] == 0
-    assert snapshots.epochs[-1] == epochs
-    assert len(snapshots.epochs) <= 17
-    assert wanted is None or snapshots.epochs == wanted
-    np.testing.assert_array_equal(snapshots.codes[0], before)
-    np.testing.assert_array_equal(snapshots.codes[-1], encode(vae, digits.validation_images[:5])[0])
-    np.testing.assert_array_equal(snapshots.manifolds[0], decode_grid(vae, quantile_axes(12)))
-
-
 def test_encode_and_decode_are_the_models_own_passes_on_all_images(digits):
     vae = reference_vae(1.0, seed=0, hidden_units=16)
     mean, log_var = encode(vae, digits.test_images)
@@ -124,6 +106,23 @@ def test_codes_and_images_do_not_depend_on_how_many_are_made_at_a_time(digits, m
     vae, images = reference_vae(1.0, seed=0, hidden_units=8), digits.test_images[:20]
     mean, log_var = (np.asarray(part) for part in vae.encoder(images))
     monkeypatch.setattr(latent, "BLOCK", block)
-    in_blocks = (*encode(vae, images), latent.logits(vae, mean))
+    in_blocks = (*encode(vae, images), latent.outputs(vae, mean))
     for ours, whole in zip(in_blocks, (mean, log_var, vae.decoder(mean)), strict=True):
         np.testing.assert_allclose(ours, whole, atol=1e-5)
+
+
+def test_draws_have_the_mean_and_the_deviation_of_each_image_and_repeat_with_the_generator():
+    mean, log_var = np.array([[1.0, -2.0], [5.0, 0.0]]), np.log(np.array([[0.25, 9.0], [1.0, 1e-6]]))
+    draws = latent.draw(mean, log_var, np.random.default_rng(0), samples=20_000)
+    assert draws.shape == (20_000, 2, 2)
+    np.testing.assert_allclose(draws.mean(axis=0), mean, atol=0.06)
+    np.testing.assert_allclose(draws.std(axis=0), np.exp(log_var / 2), rtol=0.03)
+    again = latent.draw(mean, log_var, np.random.default_rng(0))
+    np.testing.assert_array_equal(again[0], draws[0])
+
+
+def test_samples_of_the_prior_are_standard_normal():
+    z = latent.sample_prior(20_000, seed=3, latent_dim=4)
+    assert z.shape == (20_000, 4)
+    np.testing.assert_allclose(z.mean(axis=0), np.zeros(4), atol=0.03)
+    np.testing.assert_allclose(np.cov(z.T), np.eye(4), atol=0.05)

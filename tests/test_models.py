@@ -1,9 +1,15 @@
+from dataclasses import replace
+
+import keras
 import numpy as np
+import pandas as pd
 import pytest
 from keras import ops
 
-from vae_core.losses import bernoulli_nll, kl_divergence
-from vae_core.models import Sampling, mlp_decoder, mlp_encoder, reference_vae
+from vae_core.likelihoods import BERNOULLI
+from vae_core.losses import kl_divergence
+from vae_core.models import VAE, Sampling, dense_decoder, dense_encoder, reference_vae
+from vae_core.training import train
 
 
 def test_sampling_adds_the_mean():
@@ -28,21 +34,21 @@ def test_sampling_repeats_with_the_seed_and_goes_on_within_it():
     assert not np.array_equal(first, np.asarray(one(zeros, zeros)))
 
 
-def test_reference_model_has_the_parameters_of_seed_004():
-    assert mlp_encoder().count_params() == 784 * 512 + 512 + 2 * (512 * 2 + 2)
-    assert mlp_decoder().count_params() == 2 * 512 + 512 + 512 * 784 + 784
+def test_the_reference_model_has_the_parameters_of_tutorial_004():
+    assert dense_encoder((512,)).count_params() == 784 * 512 + 512 + 2 * (512 * 2 + 2)
+    assert dense_decoder((512,)).count_params() == 2 * 512 + 512 + 512 * 784 + 784
 
 
 def test_builders_map_images_to_codes_and_codes_to_images():
-    mean, log_var = mlp_encoder(16, latent_dim=3)(np.zeros((5, 28, 28, 1)))
+    mean, log_var = dense_encoder((16,), latent_dim=3)(np.zeros((5, 28, 28, 1)))
     assert mean.shape == log_var.shape == (5, 3)
-    assert mlp_decoder(16, latent_dim=3)(np.zeros((5, 3))).shape == (5, 28, 28, 1)
+    assert dense_decoder((16,), latent_dim=3)(np.zeros((5, 3))).shape == (5, 28, 28, 1)
 
 
 def test_initial_weights_depend_on_the_seed_and_not_on_the_kl_weight():
     weights = {
         (kl_weight, seed): np.concatenate(
-            [w.ravel() for w in reference_vae(kl_weight, seed, hidden_units=8).get_weights()]
+            [np.ravel(w) for w in reference_vae(kl_weight, seed, hidden_units=8).trainable_variables]
         )
         for kl_weight, seed in ((0, 0), (20, 0), (0, 1))
     }
@@ -67,7 +73,7 @@ def test_compute_loss_is_the_mean_over_images_of_the_two_losses(digits):
     vae = reference_vae(kl_weight=3.0, seed=0, hidden_units=8)
     images = digits.train_images[:7]
     mean, log_var, logits = vae(images)
-    expected = np.mean(np.asarray(bernoulli_nll(images, logits)) + 3.0 * np.asarray(kl_divergence(mean, log_var)))
+    expected = np.mean(np.asarray(BERNOULLI.nll(images, logits)) + 3.0 * np.asarray(kl_divergence(mean, log_var)))
     assert float(vae.compute_loss(x=images, y_pred=(mean, log_var, logits))) == pytest.approx(expected, rel=1e-6)
 
 
@@ -75,3 +81,110 @@ def test_decoder_sees_a_draw_and_not_the_mean(digits):
     vae = reference_vae(kl_weight=1.0, seed=0, hidden_units=8)
     mean, _, logits = vae(digits.train_images[:4])
     assert float(ops.max(ops.abs(logits - vae.decoder(mean)))) > 1e-3
+
+
+def test_images_of_any_shape_have_a_model():
+    vae = reference_vae(1.0, seed=0, hidden_units=4, image_shape=(6, 5, 3))
+    images = np.random.default_rng(0).uniform(size=(20, 6, 5, 3)).astype("float32")
+    history = vae.fit(images, batch_size=10, epochs=1, verbose=0).history
+    assert history["distortion"][0] == pytest.approx(90 * np.log(2), rel=0.2)
+    assert vae(images)[2].shape == images.shape
+
+
+# ---- the weight while training
+
+
+@pytest.fixture(scope="module")
+def few(digits):
+    return replace(digits, train_images=digits.train_images[:96], validation_images=digits.validation_images[:32])
+
+
+@pytest.mark.parametrize("way", ["train", "fit"])
+def test_a_weight_assigned_between_two_epochs_changes_the_objective_of_the_next(few, way):
+    vae = reference_vae(0.5, seed=0, hidden_units=8)
+
+    def after_epoch(epoch):
+        if epoch == 1:
+            vae.kl_weight = 7.0
+
+    if way == "train":
+        history, _ = train(vae, few, epochs=2, batch_size=32, seed=0, after_epoch=after_epoch)
+    else:
+        callback = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: after_epoch(epoch + 1))
+        options = {"batch_size": 32, "epochs": 2, "verbose": 0, "callbacks": [callback]}
+        history = pd.DataFrame(vae.fit(few.train_images, **options).history)
+    charged = history["distortion"] + np.array([0.5, 7.0]) * history["rate"]
+    assert history["objective"].tolist() == pytest.approx(charged.tolist(), rel=1e-6)
+    assert (history["rate"] > 0.01).all()
+    assert float(vae.kl_weight) == 7.0
+
+
+def test_a_schedule_gives_each_step_the_weight_that_a_loop_by_hand_sets(few):
+    """PolynomialDecay from 0 to 1 over the steps of three epochs, beside a model whose weight is set at every step."""
+    steps, seen = 9, []
+    schedule = keras.optimizers.schedules.PolynomialDecay(0.0, steps, end_learning_rate=1.0)
+    scheduled, by_hand = reference_vae(schedule, seed=0, hidden_units=8), reference_vae(0.0, seed=0, hidden_units=8)
+
+    def set_weight(batch, logs):
+        by_hand.kl_weight = len(seen) / steps
+        seen.append(float(by_hand.kl_weight))
+
+    options = {"batch_size": 32, "epochs": 3, "shuffle": False, "verbose": 0}
+    history = scheduled.fit(few.train_images, **options).history
+    callback = keras.callbacks.LambdaCallback(on_train_batch_begin=set_weight)
+    expected = by_hand.fit(few.train_images, **options, callbacks=[callback]).history
+    assert seen == pytest.approx(np.arange(9) / 9)
+    for name in ("objective", "distortion", "rate"):
+        assert history[name] == pytest.approx(expected[name], rel=1e-5)
+    for ours, theirs in zip(scheduled.trainable_variables, by_hand.trainable_variables, strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-6)
+    assert float(scheduled.kl_weight) == pytest.approx(1.0)
+
+
+def test_a_schedule_works_in_the_compiled_epoch_too(few):
+    schedule = keras.optimizers.schedules.PiecewiseConstantDecay([2], [0.0, 4.0])  # steps 0 to 2, then the rest
+    history, _ = train(reference_vae(schedule, seed=0, hidden_units=8), few, epochs=2, batch_size=32, seed=0)
+    charged = history["distortion"] + np.array([0.0, 4.0]) * history["rate"]
+    assert history["objective"].tolist() == pytest.approx(charged.tolist(), rel=1e-6)
+
+
+def test_a_weight_that_follows_a_schedule_cannot_be_set():
+    vae = reference_vae(keras.optimizers.schedules.CosineDecay(1.0, 10), seed=0, hidden_units=4)
+    with pytest.raises(TypeError, match="follows a schedule"):
+        vae.kl_weight = 2.0
+
+
+# ---- the hooks
+
+
+def test_another_rate_term_is_what_is_charged_and_the_rate_reported_stays_the_rate(few):
+    def above_one_nat(rates, kl_weight):
+        return kl_weight * ops.abs(ops.sum(rates, axis=-1) - 1.0)
+
+    plain = reference_vae(3.0, seed=0, hidden_units=8)
+    vae = VAE(plain.encoder, plain.decoder, 3.0, seed=0, rate_term=above_one_nat)
+    mean, log_var, outputs = plain(few.train_images)
+    loss = float(vae.compute_loss(x=few.train_images, y_pred=(mean, log_var, outputs)))
+    rate = np.asarray(kl_divergence(mean, log_var))
+    distortion = np.asarray(BERNOULLI.nll(few.train_images, outputs))
+    assert loss == pytest.approx(np.mean(distortion + 3.0 * np.abs(rate - 1)), rel=1e-5)
+    assert float(vae.get_metrics_result()["rate"]) == pytest.approx(rate.mean(), rel=1e-5)
+
+
+def test_the_hooks_are_all_that_a_variant_overrides(few):
+    class Variant(VAE):
+        def draw(self, mean, log_var):
+            return mean
+
+        def rates(self, mean, log_var):
+            return ops.square(mean)
+
+        def reduce(self, objective):
+            return ops.sum(objective)
+
+    plain = reference_vae(2.0, seed=0, hidden_units=8)
+    vae, images = Variant(plain.encoder, plain.decoder, 2.0, seed=0), few.train_images
+    mean, log_var, outputs = vae(images)
+    np.testing.assert_allclose(outputs, plain.decoder(mean), atol=1e-5)
+    expected = np.asarray(BERNOULLI.nll(images, outputs)) + 2.0 * np.square(mean).sum(axis=1)
+    assert float(vae.compute_loss(x=images, y_pred=(mean, log_var, outputs))) == pytest.approx(expected.sum(), rel=1e-5)

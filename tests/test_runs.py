@@ -3,12 +3,8 @@ import json
 
 import numpy as np
 import pytest
-from matplotlib.colors import to_rgb
-from matplotlib.patches import Rectangle
-from PIL import Image
 
 from vae_core import runs
-from vae_core.canvas import CLASS_COLORS, new_figure
 from vae_core.errors import InputError
 
 PARAMETERS = {
@@ -54,37 +50,6 @@ def test_run_names_sort_by_weight():
     assert names == sorted(names)
 
 
-@pytest.mark.parametrize(
-    ("name", "value", "message"),
-    [
-        ("kl_weight", -0.1, "at least 0"),
-        ("kl_weight", float("nan"), "finite number"),
-        ("kl_weight", float("inf"), "finite number"),
-        ("kl_weight", None, "finite number"),
-        ("kl_weight", True, "finite number"),
-        ("kl_weight", "half", "finite number"),
-        ("learning_rate", "1e-3", "finite number"),
-        ("epochs", 2.0, "whole number"),
-        ("epochs", 0, "at least 1"),
-        ("epochs", 2.5, "whole number"),
-        ("batch_size", 0, "at least 1"),
-        ("learning_rate", 0, "greater than 0"),
-        ("hidden_units", 0, "at least 1"),
-        ("seed", -1, "at least 0"),
-        ("seed", 2**32, "at most 4294967295"),
-        ("threads", 0, "at least 1"),
-    ],
-)
-def test_numbers_that_no_run_can_use_are_named(name, value, message):
-    with pytest.raises(InputError, match=f"{name} must be .*{message}"):
-        runs.check_parameters({name: value})
-
-
-def test_numbers_that_a_run_can_use_pass():
-    numbers = {name: value for name, value in PARAMETERS.items() if name != "dataset"}
-    runs.check_parameters(numbers | {"kl_weight": 0, "seed": 2**32 - 1})
-
-
 def test_config_does_not_depend_on_how_numbers_were_typed():
     for one, other in ((5, 5.0), (0.0, -0.0), (0, 0.0)):
         configs = [runs.run_config(PARAMETERS | {"kl_weight": kl_weight}, "abc") for kl_weight in (one, other)]
@@ -114,11 +79,31 @@ def test_a_run_without_record_or_with_an_altered_or_lost_file_is_not_done(finish
     assert not runs.is_done(finished)
 
 
-def test_files_that_are_not_committed_may_be_absent_but_not_altered(finished):
+def test_files_that_no_table_needs_may_be_left_out_but_not_altered(finished):
     (finished / "latent.npz").write_bytes(b"other codes")
     assert not runs.is_done(finished)
     (finished / "latent.npz").unlink()
     assert runs.is_done(finished)
+
+
+@pytest.mark.parametrize("name", ["config.json", "history.csv", "measures.json"])
+def test_files_that_tables_need_may_not_be_left_out(finished, name):
+    (finished / name).unlink()
+    assert not runs.is_done(finished)
+
+
+def test_codes_and_images_are_read_as_they_were_kept_images_with_eight_bits(tmp_path, rng):
+    mean, grid = rng.normal(size=(5, 2)), rng.uniform(size=(3, 3, 8, 8))
+    kept = runs.Latent(mean=mean, log_var=-mean, labels=np.arange(5), manifold=grid, axes=np.zeros((2, 3)))
+    runs.save_latent(tmp_path, kept, images={"blends": grid}, corners=mean)
+    found = runs.read_latent(tmp_path)
+    np.testing.assert_array_equal(found.mean, mean)
+    np.testing.assert_array_equal(found.labels, np.arange(5))
+    np.testing.assert_allclose(found.manifold, grid, atol=0.5 / 255 + 1e-6)
+    assert found.occupied is None
+    arrays = np.load(tmp_path / "latent.npz")
+    assert arrays["blends"].dtype == arrays["manifold"].dtype == np.uint8
+    np.testing.assert_array_equal(arrays["corners"], mean)
 
 
 def test_a_readers_own_file_does_not_undo_a_run(finished):
@@ -148,41 +133,23 @@ def test_read_runs_takes_only_what_is_done_in_the_order_of_the_weights(finished)
     for kl_weight, seed in ((10.0, 0), (2.0, 1), (2.0, 0)):
         folder = finished.parent / runs.run_name(kl_weight, seed)
         runs.start_run(PARAMETERS | {"kl_weight": kl_weight, "seed": seed}, "abc", folder)
+        (folder / "history.csv").write_text("epoch\n1\n")
         runs.write_json(folder / "measures.json", {"rate": 1.0})
         runs.finish_run(folder, [1.0])
     (finished.parent / "kl_10.00_seed0" / "record.json").unlink()
-    found = runs.read_runs(finished.parent)
-    assert found[["kl_weight", "seed", "rate"]].values.tolist() == [[0.5, 0, 1.5], [2, 0, 1], [2, 1, 1]]
+    found = runs.read_runs(runs.finished_folders(finished.parent))
+    assert found.table()[["kl_weight", "seed", "rate"]].values.tolist() == [[0.5, 0, 1.5], [2, 0, 1], [2, 1, 1]]
+    assert [folder.name for folder in found.folders] == ["kl_00.50_seed0", "kl_02.00_seed0", "kl_02.00_seed1"]
+    assert found.first_of_each_weight().folders == [found.folders[0], found.folders[1]]
+    assert set(found.measures) == {"rate"}
+    assert found.by_seed()["rate"][2.0].tolist() == [1.0, 1.0]
+
+
+def test_a_run_made_before_there_was_a_setting_has_its_default(finished):
+    found = runs.read_runs([finished], defaults={"free_bits": 0.0, "epochs": 40})
+    assert found.settings[["free_bits", "epochs"]].values.tolist() == [[0.0, 2]]
 
 
 def test_json_refuses_what_is_not_json(tmp_path):
     with pytest.raises(ValueError, match="JSON"):
         runs.write_json(tmp_path / "measures.json", {"rate": float("nan")})
-
-
-def test_saved_figures_keep_white_and_the_class_colours_however_little_there_is_of_them(tmp_path):
-    figure, axes = new_figure(6, 4)
-    axes.imshow(np.random.default_rng(0).uniform(size=(300, 300)), cmap="viridis")
-    for place, color in enumerate(CLASS_COLORS):
-        figure.patches.append(Rectangle((place / 20, 0.01), 0.01, 0.015, color=color, transform=figure.transFigure))
-    runs.save_figure(tmp_path / "figure.png", figure)
-    runs.save_animation(tmp_path / "figure.gif", [figure, figure], milliseconds=10)
-    expected = {tuple(round(255 * channel) for channel in to_rgb(color)) for color in CLASS_COLORS}
-    for name in ("figure.png", "figure.gif"):
-        colors = {color: count for count, color in Image.open(tmp_path / name).convert("RGB").getcolors(1 << 24)}
-        assert expected <= set(colors)
-        assert max(colors, key=colors.get) == (255, 255, 255)
-
-
-def test_animation_shows_every_figure_and_the_last_one_longest(tmp_path):
-    figures = [new_figure(2, 2)[0] for _ in range(3)]
-    for number, figure in enumerate(figures):
-        figure.text(0.5, 0.5, str(number))
-    runs.save_animation(tmp_path / "a.gif", figures, milliseconds=50)
-    animation = Image.open(tmp_path / "a.gif")
-    durations = []
-    for frame in range(animation.n_frames):
-        animation.seek(frame)
-        durations.append(animation.info["duration"])
-    assert durations == [50, 50, 200]
-    assert animation.info["loop"] == 0

@@ -1,14 +1,14 @@
 from dataclasses import replace
 
+import keras
 import numpy as np
 import pandas as pd
 import pytest
 import tensorflow as tf
 
-from vae_core.architectures import conv_vae
 from vae_core.errors import InputError
-from vae_core.models import reference_vae
-from vae_core.training import compiled_epoch, train
+from vae_core.models import build_vae, conv_decoder, conv_encoder, reference_vae
+from vae_core.training import Recorder, compiled_epoch, spread_epochs, train
 
 COLUMNS = ["epoch", "objective", "distortion", "rate", "val_objective", "val_distortion", "val_rate"]
 
@@ -21,7 +21,7 @@ def few(digits):
 
 def convolutional(kl_weight, seed):
     """Without XLA."""
-    return conv_vae(kl_weight, seed, learning_rate=1e-3)
+    return build_vae(conv_encoder, conv_decoder, kl_weight, seed, keras.optimizers.Adam(1e-3), jit_compile=False)
 
 
 def dense(kl_weight, seed):
@@ -114,3 +114,28 @@ def test_an_epoch_visits_every_image_once_whatever_the_batch_size(batch_size):
 def test_losses_that_are_not_finite_stop_the_training_with_the_epoch_and_advice(few, kl_weight, tmp_path):
     with pytest.raises(InputError, match=r"not finite in epoch \d .*smaller learning_rate or kl_weight"):
         trained(few, kl_weight=kl_weight, epochs=3, history_file=tmp_path / "history.csv")
+
+
+@pytest.mark.parametrize(("epochs", "wanted"), [(1, [0, 1]), (3, [0, 1, 2, 3]), (400, None)])
+def test_pictures_are_taken_at_the_beginning_the_end_and_denser_where_most_happens(epochs, wanted):
+    chosen = spread_epochs(epochs)
+    assert (chosen[0], chosen[-1]) == (0, epochs)
+    assert len(chosen) <= 17
+    assert wanted is None or chosen == wanted
+    assert np.all(np.diff(chosen) > 0)
+
+
+def test_a_recorder_keeps_what_its_looks_return_at_the_wanted_epochs(few):
+    weights = []
+    vae = dense(1.0, seed=0)
+    recorder = Recorder([0, 2], kernel=lambda: np.array(vae.encoder.get_weights()[0]), seen=lambda: len(weights))
+
+    def after_epoch(epoch):
+        weights.append(np.array(vae.encoder.get_weights()[0]))
+        recorder(epoch)
+
+    train(vae, few, epochs=3, batch_size=32, seed=0, after_epoch=after_epoch)
+    assert recorder.epochs == [0, 2]
+    assert recorder.kept["seen"] == [1, 3]
+    np.testing.assert_array_equal(recorder.kept["kernel"], [weights[0], weights[2]])
+    assert not np.array_equal(weights[0], weights[2])

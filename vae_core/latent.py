@@ -34,6 +34,11 @@ def encode(vae: VAE, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return mean, log_var
 
 
+def encode_means(vae: VAE, images: np.ndarray) -> np.ndarray:
+    """The mean of q(z|x) for each image: (N, latent_dim)."""
+    return encode(vae, images)[0]
+
+
 def outputs(vae: VAE, z: np.ndarray) -> np.ndarray:
     """The decoder's outputs at latent points; z: (N, latent_dim), returns (N, height, width, channels)."""
     z = np.asarray(z, np.float32)

@@ -1,14 +1,9 @@
-"""explorer.html: the latent space of a sweep in a browser, live and offline. No Keras here.
+"""explorer.html: the latent space of a sweep in a browser, live and offline. No Keras here."""
 
-python -m vae_core.explorer results/kl_sweep/mnist
-"""
-
-import argparse
 import base64
 import hashlib
 import html
 import json
-import sys
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -22,14 +17,17 @@ from IPython.display import HTML
 from markupsafe import Markup  # of Jinja2
 from scipy.special import expit
 
-from vae_core import runs
-from vae_core.figures.style import CLASS_COLORS
-from vae_core.data import CLASS_NAMES, DESCRIPTIONS, load_dataset
+from vae_core.data import SOURCES, load_dataset
 from vae_core.errors import InputError
-from vae_core.report.tables import loss_table, mean_and_spread, summary_table
+from vae_core.figures.style import CLASS_COLORS
+from vae_core.latent import draw
+from vae_core.parameters import check_parameters
+from vae_core.report.tables import loss_table
+from vae_core.runs import MODEL_FILES, RECORD, Runs, finished_folders, is_done, read_latent, read_runs, replace_file
+from vae_core.statistics import mean_and_spread
 
 WANTED = "give the folder of a sweep, such as results/kl_sweep/mnist, or of one run"
-TEMPLATE = Path(__file__).parent / "explorer_page"
+TEMPLATE = Path(__file__).parent
 SHOWN = 5000  # test images in the page, evenly chosen
 BITS = 14  # per decoder weight: below what a screen's 255 greys can show
 GREYS = 15  # levels above black of the original images
@@ -41,7 +39,7 @@ SCRIPTS = ("decoder.js", "drawings.js", "page.js")  # in the order in which they
 
 @dataclass(frozen=True)
 class Decoder:
-    """Seed 004's: logits = relu(z W + b) V + c; W: (2, units), V: (units, 784)."""
+    """Of the reference model: logits = relu(z W + b) V + c; W: (2, units), V: (units, 784)."""
 
     first: np.ndarray
     first_bias: np.ndarray
@@ -69,7 +67,7 @@ class Question:
 def write_explorer(sweep_dir: Path) -> Path:
     """Write explorer.html into the folder of a sweep. Raises InputError if there is nothing that it could show."""
     path = sweep_dir / "explorer.html"
-    runs.replace_file(path, explorer_page(sweep_dir))
+    replace_file(path, explorer_page(sweep_dir))
     return path
 
 
@@ -80,39 +78,39 @@ def explorer_page(sweep_dir: Path) -> str:
     """
     sweep_dir = sweep_dir.resolve()
     finished = _finished(sweep_dir)
-    if not {"prior_classes", "share_in_window"} <= set(finished):
+    if not {"prior_classes", "share_in_window"} <= set(finished.measures):
         raise InputError(f"{sweep_dir}: the explorer shows runs of train_vae; these are of another notebook")
     shown, missing = _usable(finished, sweep_dir)
-    summary = summary_table(finished)
-    dataset = summary["dataset"].iloc[0]
-    test = load_dataset(dataset)
+    dataset = finished.settings["dataset"].iloc[0]
+    test, class_names = load_dataset(dataset), SOURCES[dataset].class_names
     chosen = np.linspace(0, len(test.test_images) - 1, min(SHOWN, len(test.test_images))).astype(int)
     images = test.test_images[chosen].reshape(len(chosen), -1)  # (N, 784)
-    table = loss_table(summary).set_index("kl_weight")
+    table = loss_table(finished).set_index("kl_weight")
+    weights = list(shown.settings["kl_weight"])
     panels, differences = [], []
-    for run in shown.itertuples():
-        panel, difference = _panel(run.folder, images, chosen)
-        measured = _measured(table.loc[run.kl_weight])
-        panels.append({"kl_weight": run.kl_weight, "seed": run.seed, "measured": measured, **panel})
+    for kl_weight, seed, folder in zip(weights, shown.settings["seed"], shown.folders, strict=True):
+        panel, difference = _panel(folder, images, chosen)
+        panels.append({"kl_weight": kl_weight, "seed": int(seed), "measured": _measured(table.loc[kl_weight]), **panel})
         differences.append(difference)
-    weights = list(shown["kl_weight"])
-    folders = dict(zip(weights, shown["folder"], strict=True))
+    folders = dict(zip(weights, shown.folders, strict=True))
+    questions = _questions(table.loc[weights], folders, len(test.test_images))
     content = {
-        "class_names": CLASS_NAMES[dataset],
+        "class_names": class_names,
         "class_colors": CLASS_COLORS,
         "labels": _deflated(test.test_labels[chosen].astype(np.uint8)),
         "images": _deflated(np.round(GREYS * images).astype(np.uint8)),
         "greys": GREYS,
         "weights": panels,
-        "runs": summary[["kl_weight", "seed", "rate", "distortion"]].to_dict("records"),
-        "questions": [asdict(asked) for asked in _questions(table.loc[weights], folders, len(test.test_images))],
+        "runs": finished.table()[["kl_weight", "seed", "rate", "distortion"]].to_dict("records"),
+        "questions": [asdict(question) for question in questions],
     }
-    seeds = sorted(summary["seed"].unique())
+    seeds = sorted(finished.settings["seed"].unique())
     over = f"Mean ± standard deviation over the seeds {', '.join(map(str, seeds))}." if len(seeds) > 1 else "One seed."
     return _render(
         dataset=dataset,
-        about=f"{DESCRIPTIONS[dataset]}: {len(chosen):,} of {len(test.test_images):,} test images; "
-        f"{summary['epochs'].max()} epochs of training. Everything is decoded in this page, by the trained decoders.",
+        about=f"{test.description}: {len(chosen):,} of {len(test.test_images):,} test images; "
+        f"{finished.settings['epochs'].max()} epochs of training. Everything is decoded in this page, by the trained "
+        "decoders.",
         missing="; ".join(missing),
         samples=SAMPLES,
         last=len(weights) - 1,
@@ -126,39 +124,38 @@ def explorer_page(sweep_dir: Path) -> str:
 
 def embedded(sweep_dir: Path, height: int) -> HTML:
     """The page inside a notebook, so many pixels high. Raises InputError like `explorer_page`."""
-    runs.check_parameters({"height": height})
+    check_parameters({"height": height})
     page = html.escape(explorer_page(sweep_dir))
     return HTML(
         f'<div><iframe title="explorer" srcdoc="{page}" style="width: 100%; height: {height}px"></iframe></div>'
     )
 
 
-def _finished(sweep_dir: Path) -> pd.DataFrame:
+def _finished(sweep_dir: Path) -> Runs:
     if not sweep_dir.is_dir():
         raise InputError(f"{sweep_dir} is {'a file' if sweep_dir.exists() else 'not there'}: {WANTED}")
-    one_run = (sweep_dir / runs.RECORD).exists()
-    finished = runs.read_runs(sweep_dir.parent) if one_run else runs.read_runs(sweep_dir)
-    if one_run and len(finished):
-        finished = finished[finished["folder"] == sweep_dir]
-    if finished.empty:
+    one_run = (sweep_dir / RECORD).exists()
+    folders = [sweep_dir] if one_run and is_done(sweep_dir) else finished_folders(sweep_dir)
+    if not folders:
         raise InputError(f"{sweep_dir} has no finished run: {WANTED}")
-    return finished
+    return read_runs(folders)
 
 
-def _usable(finished: pd.DataFrame, sweep_dir: Path) -> tuple[pd.DataFrame, list[str]]:
+def _usable(finished: Runs, sweep_dir: Path) -> tuple[Runs, list[str]]:
     """The run to show for each weight, in their order, and what is missing and why."""
-    whole = [all((folder / name).exists() for name in runs.NOT_COMMITTED) for folder in finished["folder"]]
-    shown = finished[whole].drop_duplicates("kl_weight")
+    whole = [
+        row for row, folder in enumerate(finished.folders) if all((folder / name).exists() for name in MODEL_FILES)
+    ]
     missing = [f"{path.name} failed" for path in sorted(sweep_dir.glob("failed/kl_*"))]
-    begun = set(sweep_dir.glob("kl_*_seed*")) - set(finished["folder"])
+    begun = set(sweep_dir.glob("kl_*_seed*")) - set(finished.folders)
     missing += [f"{path.name} is not finished, or its files have changed" for path in sorted(begun)]
-    absent = sorted(set(finished["kl_weight"]) - set(shown["kl_weight"]))
+    absent = sorted(set(finished.settings["kl_weight"]) - set(finished.settings["kl_weight"][whole]))
     if absent:
         names = f"kl_weight {', '.join(f'{kl_weight:g}' for kl_weight in absent)}"
-        missing.append(f"{names} without {' and '.join(runs.NOT_COMMITTED)} (git keeps neither)")
-    if shown.empty:
+        missing.append(f"{names} without {' and '.join(MODEL_FILES)} (git keeps neither)")
+    if not whole:
         raise InputError(f"{sweep_dir}: {'; '.join(missing)}: run the sweep on this machine first")
-    return shown, missing
+    return finished.take(whole).first_of_each_weight(), missing
 
 
 def _measured(row: pd.Series) -> dict[str, str]:
@@ -167,12 +164,12 @@ def _measured(row: pd.Series) -> dict[str, str]:
 
 def _panel(folder: Path, images: np.ndarray, chosen: np.ndarray) -> tuple[dict[str, object], float]:
     """The arrays of one run for the page, and the largest difference that rounding the decoder makes to a pixel."""
-    decoder, latent = read_decoder(folder), np.load(folder / "latent.npz")
-    mean, log_var = latent["mean"][chosen], latent["log_var"][chosen]  # (N, 2) each
+    decoder, latent = read_decoder(folder), read_latent(folder)
+    mean, log_var = latent.mean[chosen], latent.log_var[chosen]  # (N, 2) each
     arrays = {name: _packed(getattr(decoder, name), BITS) for name in Decoder.__annotations__}
     rounded = Decoder(**{name: _unpacked(array) for name, array in arrays.items()})
     rng = np.random.default_rng(0)
-    draws = (mean + np.exp(log_var / 2) * rng.standard_normal(mean.shape) for _ in range(SAMPLES))
+    draws = draw(mean, log_var, rng, SAMPLES)  # (SAMPLES, N, 2)
     distortion = np.mean([_bernoulli_nll(images, decoder.logits(z)) for z in draws], axis=0)  # (N,)
     rate = 0.5 * np.sum(np.exp(log_var) + mean**2 - 1 - log_var, axis=1)  # (N,)
     z = np.concatenate([mean[rng.integers(len(mean), size=CHECKED // 2)], rng.standard_normal((CHECKED // 2, 2))])
@@ -286,7 +283,7 @@ def _questions(table: pd.DataFrame, shown: Mapping[float, Path], images: int) ->
 
 def _far_outside(folder: Path) -> tuple[np.ndarray, float, float]:
     """Five points far outside the codes, and the share of saturated pixels there and at the codes."""
-    mean = np.load(folder / "latent.npz")["mean"]  # (N, 2)
+    mean = read_latent(folder).mean  # (N, 2)
     middle = mean.mean(axis=0)
     radius = 3 * np.quantile(np.linalg.norm(mean - middle, axis=1), 0.99)
     angles = 2 * np.pi * np.arange(5) / 5
@@ -318,19 +315,3 @@ def _render(content: Mapping[str, object], **texts: object) -> str:
 
 def _digest(text: str) -> str:
     return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Write explorer.html from run folders. Returns 2 if there is nothing to show, or nowhere to write it."""
-    parser = argparse.ArgumentParser(prog="python -m vae_core.explorer", description=__doc__.splitlines()[0])
-    parser.add_argument("sweep_dir", type=Path, help="folder of a sweep, such as results/kl_sweep/mnist, or of one run")
-    try:
-        print(write_explorer(parser.parse_args(arguments).sweep_dir))
-    except (InputError, OSError) as error:
-        print(f"explorer: {error}", file=sys.stderr)
-        return 2
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

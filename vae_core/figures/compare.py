@@ -1,13 +1,10 @@
 """Several models, or several sets of images or codes, side by side. Nothing here trains or reads files."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.patches import Ellipse, Rectangle
-from matplotlib.ticker import NullFormatter
-from scipy.stats import norm
 
 from vae_core.figures.style import (
     CLASS_COLORS,
@@ -15,7 +12,6 @@ from vae_core.figures.style import (
     LINE_STYLES,
     PIXELS_PER_INCH,
     class_handles,
-    covering_square,
     epoch_axis,
     latent_axes,
     marker_of,
@@ -23,10 +19,7 @@ from vae_core.figures.style import (
     prior_rings,
     ring_handles,
     scatter_classes,
-    show_grid,
-    tile,
 )
-from vae_core.tutorials import PIXELS, per_pixel
 
 WRITTEN_STYLES = (
     {"color": "#94a4a2", "linewidth": 7},  # wide, so that a curve on top of it leaves it to be seen
@@ -154,7 +147,6 @@ def panels_of_codes(
     return figure
 
 
-
 def written_curves(histories: Mapping[str, pd.DataFrame], title: str) -> Figure:
     """Runs whose losses are written otherwise: distortion and rate per epoch, and how far each is from the first.
 
@@ -176,4 +168,3 @@ def written_curves(histories: Mapping[str, pd.DataFrame], title: str) -> Figure:
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
     figure.suptitle(title)
     return figure
-

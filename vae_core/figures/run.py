@@ -1,13 +1,10 @@
 """One run: its images, losses, codes and decoded grids. Nothing here trains, decodes or reads files."""
 
-from collections.abc import Mapping
-
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from vae_core.figures.style import (
-    CLASS_COLORS,
     PIXELS_PER_INCH,
     class_handles,
     covering_square,
@@ -19,7 +16,6 @@ from vae_core.figures.style import (
     ring_handles,
     scatter_classes,
     show_grid,
-    tile,
 )
 
 EPOCH_CURVES = {

@@ -77,7 +77,8 @@ def latent_axes(axes: Axes, square: tuple[float, float, float, float]) -> None:
 def show_grid(axes: Axes, images: np.ndarray, latent_axes: np.ndarray, interpolation: str = "none") -> None:
     """A decoded grid with latent coordinates on its axes; pixels count downwards while z[1] grows upwards.
 
-    images: (n, n, height, width), row 0 at the largest z[1]; latent_axes: (2, n), the columns' z[0] and the rows' z[1] upwards
+    images: (n, n, height, width), row 0 at the largest z[1]
+    latent_axes: (2, n), the columns' z[0] and the rows' z[1] upwards
     """
     pixels, middles = images.shape[3], (np.arange(images.shape[0]) + 0.5) * images.shape[3] - 0.5  # of the cells
     axes.imshow(tile(images), cmap="gray", vmin=0, vmax=1, interpolation=interpolation)

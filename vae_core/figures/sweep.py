@@ -59,7 +59,7 @@ def rate_distortion(runs: Runs) -> Figure:
         axes.annotate(f"{bound:.0f}", place, color="#888888", fontsize=9, va="bottom" if bound < top else "top")
     if "entropy_floor" in first:
         axes.axhline(floor, color="#bd1f01", linewidth=1.5)
-        axes.annotate(f"least possible distortion {floor:.1f}", (right, floor), color="#bd1f01", ha="right", va="bottom")
+        axes.annotate(f"no decoder is below {floor:.1f}", (right, floor), color="#bd1f01", ha="right", va="bottom")
     axes.axvline(limit, color="#832db6", linestyle="--", linewidth=1.5)
     axes.annotate(f" ln N = {limit:.2f}", (limit, floor + 0.12 * (corner - floor)), color="#832db6")
     axes.scatter([0], [corner], marker="X", s=110, color="black", zorder=3)
@@ -198,7 +198,8 @@ def decoder_manifolds(manifolds: Mapping[float, tuple[np.ndarray, np.ndarray, fl
 def samples(drawn: Mapping[float, tuple[np.ndarray, np.ndarray]], scores: pd.DataFrame, title: str) -> Figure:
     """Decoded samples of the prior (left) and of the mixture (right), a row per kl_weight, with the judge's scores.
 
-    drawn: for each kl_weight two arrays of images, (N, height, width, 1) each; scores: one row per weight, means over seeds
+    drawn: for each kl_weight two arrays of images, (N, height, width, 1) each
+    scores: one row per weight, means over seeds
     """
     figure, grid = new_figure(14, 0.88 * len(drawn) + 0.9, rows=len(drawn), columns=2)
     for row, (kl_weight, pictures) in zip(np.atleast_2d(grid), drawn.items(), strict=True):

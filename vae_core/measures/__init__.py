@@ -11,6 +11,7 @@ from vae_core.measures.bound import (
     terms,
 )
 from vae_core.measures.codes import active_units, knn_accuracy, measure_codes
+from vae_core.measures.paths import unevenness
 from vae_core.measures.samples import draw_images, judgement, measure_samples, opinions, sharpness, train_judge
 
 __all__ = [
@@ -31,4 +32,5 @@ __all__ = [
     "sharpness",
     "terms",
     "train_judge",
+    "unevenness",
 ]

@@ -37,7 +37,7 @@ def measure_bound(
     proposals: int = PROPOSALS,
     seed: int = 0,
 ) -> dict[str, float]:
-    """Distortion, rate, objective, negative ELBO and -log p(x) of the test images: the `bound_summary` of `bound_terms`.
+    """Distortion, rate, objective, negative ELBO and -log p(x) of the test images, in nats per image.
 
     mean, log_var: (N, latent_dim), of q(z|x) of the test images
     """
@@ -101,9 +101,7 @@ def terms(
     returns: four arrays (N,), nats per image
     """
     sampling = Sampling(seed)
-    draws = [
-        vae.likelihood.nll(images, outputs(vae, np.asarray(sampling(mean, log_var)))) for _ in range(samples)
-    ]
+    draws = [vae.likelihood.nll(images, outputs(vae, np.asarray(sampling(mean, log_var)))) for _ in range(samples)]
     distortion, rate = np.mean(draws, axis=0), np.asarray(kl_divergence(mean, log_var))  # (N,) each
     return {
         "distortion": distortion,
@@ -201,7 +199,8 @@ def nll_by_quadrature(vae: VAE, images: np.ndarray, mean: np.ndarray, cells: int
 def quadrature_check(vae: VAE, images: np.ndarray, mean: np.ndarray, estimate: np.ndarray) -> dict[str, float]:
     """How far `nll` is above the quadrature on its first images, in nats per image, with the standard error.
 
-    images: (N, height, width, channels), a first part of those that were encoded and estimated; mean: (M, 2), estimate: (M,)
+    images: (N, height, width, channels), the first of those that were encoded and estimated
+    mean: (M, 2), estimate: (M,)
     """
     exact = nll_by_quadrature(vae, images, mean)
     return with_error(nll_above_quadrature=estimate[: len(images)] - exact)

@@ -18,12 +18,15 @@ SWEEPS = PUBLISHED / "kl_sweep"
 LESSONS = PUBLISHED / "lessons"
 
 
-def read_sweep(sweep_dir: str | Path = "") -> Runs:
-    """The finished runs of a sweep, by default of the published MNIST one. Raises InputError if there are none."""
-    folder = Path(sweep_dir) if sweep_dir else SWEEPS / "mnist"
-    folders = finished_folders(folder)
-    if not folders:
-        raise InputError(f"{folder} has no finished run: sweep_dir must be a folder that a sweep has written")
+def sweep_folder(sweep_dir: str | Path = "") -> Path:
+    """The folder of a sweep, by default of the published MNIST one."""
+    return Path(sweep_dir) if sweep_dir else SWEEPS / "mnist"
+
+
+def read_sweep(sweep_dir: Path) -> Runs:
+    """The finished runs of a sweep. Raises InputError if there are none."""
+    if not (folders := finished_folders(sweep_dir)):
+        raise InputError(f"{sweep_dir} has no finished run: sweep_dir must be a folder that a sweep has written")
     return read_runs(folders)
 
 
@@ -83,8 +86,8 @@ def gallery_page(runs: Runs) -> str:
             "</details>",
             "",
             f"Tables for programs: [summary.csv]({here}/summary.csv) (one row per run), "
-            f"[loss_table.csv]({here}/loss_table.csv) (one row per weight). Your own sweeps go to `kl_sweep/`, which git "
-            "ignores.",
+            f"[loss_table.csv]({here}/loss_table.csv) (one row per weight). Your own sweeps go to `kl_sweep/`, which "
+            "git ignores.",
             "",
         ]
     )
@@ -110,7 +113,7 @@ def _run_lines(runs: Runs, here: str) -> list[str]:
 
 
 def tutorial_tables() -> list[pd.DataFrame]:
-    """The tables that the published lessons have written beside their runs, `vae_core.tutorials.tutorial_table` each."""
+    """The tables of tutorials that the published lessons have written beside their runs."""
     paths = sorted(LESSONS.glob(f"*/*/*/{TUTORIAL_FILE}"))
     return [pd.read_csv(path, dtype=str, keep_default_na=False) for path in paths]
 

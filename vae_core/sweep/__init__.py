@@ -1,1 +1,1 @@
-"""Runs a notebook once per weight and seed through papermill, and collects what comes out. No Keras here."""
+"""Runs a notebook once per weight and seed through papermill, and collects the results. No Keras here."""

@@ -1,24 +1,37 @@
-"""Execute one notebook through papermill so that the result can be published: no paths, no times, no noise.
+"""Execute one notebook through papermill so that the result can be published: no paths, no times, no noise."""
 
-python -m vae_core.notebooks notebooks/00_the_prior.ipynb results/published/lessons/00_the_prior.ipynb
-"""
-
-import argparse
 import os
 import tempfile
+import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
 import papermill
+from distributed import get_worker
+from nbclient.exceptions import DeadKernelError
 from traitlets.config import Config
+
+from vae_core import runs
+
+REPORT_EVERY = 0.5  # seconds between two looks at a running notebook's history
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run has left: the files of its folder, and in one line what went wrong, or None."""
+
+    files: Mapping[str, bytes]
+    problem: str | None
 
 
 def execute_notebook(notebook: Path, output: Path, parameters: Mapping[str, object], cwd: Path) -> None:
     """Execute a notebook through papermill in the folder `cwd`, and take paths and times out of the result.
 
-    What kernel and papermill say on stderr goes to stderr.log beside the output, and away if all went well.
+    What kernel and papermill print on stderr goes to stderr.log beside the output, which is deleted if all went well.
     """
     log = output.parent / "stderr.log"
     with _stderr_in(log), _private_sockets() as kernel_manager:
@@ -37,6 +50,68 @@ def execute_notebook(notebook: Path, output: Path, parameters: Mapping[str, obje
             with suppress(nbformat.reader.NotJSONError):  # half a notebook, after an error that says more
                 _tidy(output)
     log.unlink()
+
+
+def execute_run(notebook: str, name: str, parameters: Mapping[str, object], topic: str) -> Outcome:
+    """On a Dask worker: one run in a folder of its own. If its kernel dies, it is done again once.
+
+    The notebook's text comes with the task and the files of the run folder go back as bytes: no shared disk is needed.
+    While it runs, (name, epochs done) is sent to the topic.
+    """
+    outcome, kernel_died = _attempt(notebook, name, parameters, topic)
+    return _attempt(notebook, name, parameters, topic)[0] if kernel_died else outcome
+
+
+def last_line(error: BaseException) -> str:
+    """The sentence at the end of a traceback; papermill's exceptions carry that of the notebook."""
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else type(error).__name__
+
+
+def _attempt(notebook: str, name: str, parameters: Mapping[str, object], topic: str) -> tuple[Outcome, bool]:
+    problem, kernel_died = None, False
+    # Dask's nannies set it so that workers give memory back at once; a kernel that inherits it trains half as fast.
+    os.environ.pop("MALLOC_TRIM_THRESHOLD_", None)
+    with tempfile.TemporaryDirectory(dir=get_worker().local_directory) as scratch:
+        source, folder = Path(scratch) / "source.ipynb", Path(scratch) / name
+        source.write_text(notebook)
+        folder.mkdir()
+        try:
+            started = time.perf_counter()
+            with _reporting(topic, name, folder / "history.csv"):
+                execute_notebook(source, folder / "run.ipynb", {**parameters, "run_dir": "."}, cwd=folder)
+            if (folder / runs.RECORD).exists():
+                runs.update_record(folder, time.perf_counter() - started)
+            else:
+                problem = "the notebook ended before its last cell"
+        except DeadKernelError:
+            problem, kernel_died = "its kernel died, perhaps for want of memory (fewer workers need less)", True
+        except Exception as error:  # whatever it is, the other runs go on
+            problem, kernel_died = last_line(error), "Kernel died" in str(error)  # a RuntimeError if it never began
+        files = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+        return Outcome(files, problem), kernel_died
+
+
+@contextmanager
+def _reporting(topic: str, name: str, history: Path) -> Iterator[None]:
+    """Meanwhile send the number of epochs in the history to whoever waits for the run."""
+    worker, finished = get_worker(), threading.Event()
+
+    def report() -> None:
+        while not finished.wait(REPORT_EVERY):
+            worker.log_event(topic, (name, _epochs_in(history)))
+
+    thread = threading.Thread(target=report, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        finished.set()
+        thread.join()
+
+
+def _epochs_in(history: Path) -> int:
+    return max(0, len(history.read_text().splitlines()) - 1) if history.exists() else 0
 
 
 @contextmanager
@@ -74,12 +149,3 @@ def _tidy(path: Path) -> None:
         if cell.cell_type == "code":
             cell.outputs = [output for output in cell.outputs if output.get("data") != {"text/plain": ""}]
     nbformat.write(notebook, path)
-
-
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(prog="python -m vae_core.notebooks", description=__doc__.splitlines()[0])
-    parser.add_argument("notebook", type=Path)
-    parser.add_argument("output", type=Path)
-    arguments = parser.parse_args()
-    arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    execute_notebook(arguments.notebook, arguments.output, {}, cwd=arguments.output.parent)

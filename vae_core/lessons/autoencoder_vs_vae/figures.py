@@ -1,39 +1,22 @@
-"""Coordinates of codes, interpolations, and curves of several seeds."""
+"""Histograms of coordinates, what happens along an interpolation, and curves of several seeds."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.patches import Ellipse, Rectangle
-from matplotlib.ticker import NullFormatter
 from scipy.stats import norm
 
-from vae_core.figures.style import (
-    CLASS_COLORS,
-    LINE_COLORS,
-    LINE_STYLES,
-    PIXELS_PER_INCH,
-    class_handles,
-    covering_square,
-    epoch_axis,
-    latent_axes,
-    marker_of,
-    new_figure,
-    prior_rings,
-    ring_handles,
-    scatter_classes,
-    show_grid,
-    tile,
-)
-from vae_core.tutorials import PIXELS, per_pixel
+from vae_core.figures.style import LINE_COLORS, LINE_STYLES, PIXELS_PER_INCH, epoch_axis, new_figure
 
 
 def coordinate_histograms(codes: Mapping[str, np.ndarray], coordinates: Sequence[int], title: str) -> Figure:
     """A histogram for each of some latent coordinates, with the density of N(0, 1).
 
-    codes: for each name (N, latent_dim). One row per name; all panels have the same axes, and peaks that are higher
-    than three times the normal density's are cut, with their height beside them.
+    One row per name. All panels have the same axes. Peaks above three times the normal density's are cut off, with
+    their height written beside them.
+
+    codes: for each name (N, latent_dim)
     """
     rows, columns = len(codes), len(coordinates)
     figure = Figure(figsize=(2.1 * columns + 0.6, 2.2 * rows + 0.8), dpi=PIXELS_PER_INCH, layout="constrained")
@@ -59,7 +42,7 @@ def coordinate_histograms(codes: Mapping[str, np.ndarray], coordinates: Sequence
 
 
 def along_the_way(shares: np.ndarray, lines: Mapping[str, np.ndarray], label: str, title: str) -> Figure:
-    """What happens on the way from one end of an interpolation to the other: means over pairs with standard errors.
+    """A measure along interpolations, from one end to the other: means over the pairs with standard errors.
 
     shares: (steps,), 0 to 1; lines: for each name (pairs, steps); label: of the vertical axis
     """
@@ -68,7 +51,7 @@ def along_the_way(shares: np.ndarray, lines: Mapping[str, np.ndarray], label: st
         error = values.std(axis=0, ddof=1) / np.sqrt(len(values))
         line = {"color": color, "linestyle": style, "linewidth": 2, "capsize": 3}
         axes.errorbar(shares, values.mean(axis=0), error, label=name, **line)
-    axes.set(xlabel="share of the way from the one code to the other", ylabel=label)
+    axes.set(xlabel="share of the way from one code to the other", ylabel=label)
     axes.grid(alpha=0.3)
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)
     axes.set_title(title)
@@ -76,7 +59,7 @@ def along_the_way(shares: np.ndarray, lines: Mapping[str, np.ndarray], label: st
 
 
 def seed_bands(tables: Mapping[str, pd.DataFrame], title: str) -> Figure:
-    """A panel for each table, a line for each of its columns: mean over seeds, and from the least to the greatest seed.
+    """A panel for each table, a line for each of its columns: the mean over seeds, with a band from least to greatest.
 
     tables: for each label of a vertical axis one row per (epoch, seed), one column per line
     """

@@ -1,18 +1,13 @@
-"""A mistake beside its fix."""
+"""A mistake beside its fix, and what single codes and pixels cost."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.patches import Ellipse, Rectangle
-from matplotlib.ticker import NullFormatter
-from scipy.stats import norm
 
 from vae_core.figures.style import (
-    CLASS_COLORS,
-    LINE_COLORS,
-    LINE_STYLES,
     PIXELS_PER_INCH,
     class_handles,
     covering_square,
@@ -23,43 +18,48 @@ from vae_core.figures.style import (
     prior_rings,
     ring_handles,
     scatter_classes,
-    show_grid,
     tile,
 )
-from vae_core.tutorials import PIXELS, per_pixel
 
 MISTAKE_COLOR, FIX_COLOR = "#bd1f01", "#3f90da"
 
 
-def mistake_and_fix(
-    mistake: Mapping[str, object], fix: Mapping[str, object], class_names: tuple[str, ...], title: str
-) -> Figure:
+@dataclass(frozen=True)
+class View:
+    """What `mistake_and_fix` shows of a model."""
+
+    history: pd.DataFrame  # with val_objective, the model's own loss
+    negative_elbo: float  # the honest one, nats per image
+    codes: np.ndarray  # (N, latent_dim), one draw for each validation image, as the decoder gets it
+    labels: np.ndarray  # (N,)
+    samples: np.ndarray  # (n, n, height, width) in [0, 1], decoded from the prior
+
+
+def mistake_and_fix(mistake: View, fix: View, class_names: tuple[str, ...], title: str) -> Figure:
     """Curves of both, then mistake | fix: codes as the decoder gets them, and decoded samples of the same prior draws.
 
-    Lines are what each loss reports on the validation images; the dots at the end are the honest negative ELBO. Of more
-    than two latent dimensions the first two are shown. The scatter plots have the same axes.
-
-    mistake, fix: history, negative_elbo, codes (N, latent_dim), labels (N,), samples (n, n, 28, 28) in [0, 1]
+    Lines are what each loss reports on the validation images; the markers at the end are the honest negative ELBO. Of
+    more than two latent dimensions the first two are shown. The scatter plots have the same axes.
     """
     figure = Figure(figsize=(11, 7.2), dpi=PIXELS_PER_INCH, layout="constrained")
     panels = figure.subplot_mosaic(
         [["curves", "mistake codes", "fix codes"], ["curves", "mistake samples", "fix samples"]],
         width_ratios=(1.15, 1, 1),
     )
-    square = covering_square([shown["codes"][:, :2] for shown in (mistake, fix)])
+    square = covering_square([shown.codes[:, :2] for shown in (mistake, fix)])
     for name, color, shown in (("mistake", MISTAKE_COLOR, mistake), ("fix", FIX_COLOR, fix)):
-        history = shown["history"]
+        history = shown.history
         epochs, reported = history["epoch"], history["val_objective"]
         panels["curves"].plot(epochs, reported, color=color, marker=marker_of(history), label=f"{name}: its own loss")
         dot = {"color": color, "marker": "D" if name == "mistake" else "o", "markersize": 9, "linestyle": ""}
-        panels["curves"].plot(epochs.iloc[-1], shown["negative_elbo"], **dot, label=f"{name}: negative ELBO")
+        panels["curves"].plot(epochs.iloc[-1], shown.negative_elbo, **dot, label=f"{name}: negative ELBO")
         codes = panels[f"{name} codes"]
-        scatter_classes(codes, shown["codes"][:, :2], shown["labels"], size=4)
+        scatter_classes(codes, shown.codes[:, :2], shown.labels, size=4)
         prior_rings(codes)
         latent_axes(codes, square)
         codes.set_title(f"{name}: codes")
         samples = panels[f"{name} samples"]
-        samples.imshow(tile(shown["samples"]), cmap="gray", vmin=0, vmax=1)
+        samples.imshow(tile(shown.samples), cmap="gray", vmin=0, vmax=1)
         samples.set(xticks=[], yticks=[], title=f"{name}: samples from the prior")
     epoch_axis(panels["curves"], "validation images [nats/image]")
     bottom, top = panels["curves"].get_ylim()
@@ -72,7 +72,7 @@ def mistake_and_fix(
 
 
 def validation_curves(histories: Mapping[str, pd.DataFrame], title: str) -> Figure:
-    """The validation objective per epoch, one line for each of four names, the fix first and thick."""
+    """The validation objective per epoch: one line for each of four histories, the fix first and thick."""
     figure, axes = new_figure(9, 4.2)
     styles = zip((FIX_COLOR, MISTAKE_COLOR, "black", "#ffa90e"), (6, 2, 2, 2), strict=True)
     for (name, history), (color, width) in zip(histories.items(), styles, strict=True):
@@ -85,9 +85,9 @@ def validation_curves(histories: Mapping[str, pd.DataFrame], title: str) -> Figu
 
 
 def sigma_outputs(terms: pd.DataFrame, title: str) -> Figure:
-    """The KL of one dimension at mean 0 against the linear layer's output: taken for sigma | for log-variance.
+    """The KL of one dimension at mean 0 against the linear layer's output, taken as sigma | as the log-variance.
 
-    terms: output, sigma, log_var
+    terms: from `measures.sigma_terms`
     """
     figure, panels = new_figure(10, 3.8, columns=2, sharey=True)
     labels = {"sigma": "mistake: output is sigma", "log_var": "fix: output is the log-variance"}
@@ -101,9 +101,9 @@ def sigma_outputs(terms: pd.DataFrame, title: str) -> Figure:
 
 
 def saturated_pixels(saturation: pd.DataFrame, title: str) -> Figure:
-    """Cost of one pixel against its logit, from logits and from clipped probabilities, the error, and the gradient.
+    """Against a pixel's logit: its cost from logits and from clipped probabilities, the error, and the gradient.
 
-    saturation: logit, pixel (0 or 1), exact, clipped, error, exact_gradient, clipped_gradient
+    saturation: from `measures.saturation`
     """
     figure, (cost, error, gradient) = new_figure(11, 4.2, columns=3)
     for (pixel, table), color in zip(saturation.groupby("pixel"), ("#3f90da", "#e76300"), strict=True):

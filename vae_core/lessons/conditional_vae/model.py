@@ -1,6 +1,6 @@
-"""Conditional VAEs: the decoder is told the class of the image, so the code need not say it (seed 003's last part).
+"""Conditional VAEs (the last part of tutorial 003): the decoder is told the class, so the code need not say it.
 
-Styles and classes are chosen apart then: images on demand, best guesses of what is missing, paths along either.
+Style and class can then be chosen apart: images on demand, best guesses of missing pixels, paths along either.
 """
 
 from collections.abc import Callable
@@ -12,33 +12,43 @@ import keras
 import numpy as np
 import tensorflow as tf
 from keras import layers, ops
-from scipy.special import expit
-from sklearn.decomposition import KernelPCA
 
-from vae_core import architectures, latent
-from vae_core.data import IMAGE_SHAPE, Dataset
+from vae_core import latent
+from vae_core.data import DIGITS, IMAGE_SHAPE, Dataset
 from vae_core.errors import InputError
-from vae_core.losses import squared_error
-from vae_core.models import VAE
+from vae_core.likelihoods import SQUARED_ERROR
+from vae_core.models import VAE, build_vae, conv_decoder, conv_encoder, gaussian_encoder, transposed_convolutions
 
-CLASSES = 10  # of every data set here
+CLASSES = len(DIGITS)  # ten, of every built-in data set
 SIDE = IMAGE_SHAPE[0]
-SHOWN_CODES = 2_000  # codes in kernel PCA and silhouettes, which compare all pairs
 GUESS_STEPS = 60
+# What the square can be filled with: first as in measures.json, then as in tables and figures.
+FILLINGS = {
+    "black": "black",
+    "mean_image": "mean image",
+    "mean_of_the_class": "mean of the class",
+    "no_label_decoded_code": "no label, decoded code",
+    "no_label_best_guess": "no label, best guess",
+    "label_decoded_code": "label, decoded code",
+    "label_best_guess": "label, best guess",
+    "wrong_label_best_guess": "wrong label, best guess",
+}
+# The kinds of paths, likewise.
+PATHS = {"between_styles": "between styles", "between_classes": "between classes", "both": "both"}
 
 
 class ConditionalVAE(VAE):
-    """A VAE of the images of a given class: -log p(x|y) is bounded by distortion + rate.
+    """A VAE of the images of a given class: distortion + rate is an upper bound on -log p(x|y).
 
     objective = E over q(z|x, y) of -log p(x|z, y) + kl_weight * KL(q(z|x, y) || p(z))
 
-    The decoder takes [z, label], the encoder images or [images, label]; labels are one-hot, (batch, classes). Sohn, Lee
-    and Yan 2015, "Learning structured output representation using deep conditional generative models"; with labels
-    into the decoder alone q(z|x, y) = q(z|x).
+    The decoder takes [z, label], the encoder images or [images, label]; labels are one-hot, (batch, classes). With
+    labels into the decoder alone, q(z|x, y) = q(z|x). Sohn, Lee and Yan 2015, "Learning structured output
+    representation using deep conditional generative models".
     """
 
     def inputs(self, images, labels):
-        """What `call` takes, of a data set's images and labels: images and one-hot labels."""
+        """What `call` takes of a data set's images and labels: images and one-hot labels."""
         return images, one_hot(labels)
 
     def posterior(self, images, label):
@@ -46,10 +56,10 @@ class ConditionalVAE(VAE):
         return self.encoder([images, label] if len(self.encoder.inputs) == 2 else images)
 
     def call(self, inputs):
-        """Mean and log-variance of q(z|x, y), each (batch, latent_dim), and the logits of one draw."""
+        """Mean and log-variance of q(z|x, y), each (batch, latent_dim), and the decoder's outputs for one draw."""
         images, label = inputs
         mean, log_var = self.posterior(images, label)
-        return mean, log_var, self.decoder([self.sampling(mean, log_var), label])
+        return mean, log_var, self.decoder([self.draw(mean, log_var), label])
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """The VAE's objective; x are images and labels, y_pred what `call` returned."""
@@ -59,7 +69,7 @@ class ConditionalVAE(VAE):
     def given(self, labels: np.ndarray) -> VAE:
         """The VAE of one class: this one with the label filled in, sharing its weights.
 
-        labels: (1,), or (N,) for a VAE of N images at a time, each of a class of its own
+        labels: (1,), or (N,) for a VAE of N images at a time, each with a label of its own
         """
 
         def filled_in(x):
@@ -68,7 +78,7 @@ class ConditionalVAE(VAE):
         images, z = keras.Input(IMAGE_SHAPE), keras.Input(self.decoder.inputs[0].shape[1:])
         encoder = keras.Model(images, self.posterior(images, filled_in(images)))
         decoder = keras.Model(z, self.decoder([z, filled_in(z)]))
-        return VAE(encoder, decoder, self.kl_weight, seed=0, pixel_nll=self.pixel_nll)
+        return VAE(encoder, decoder, float(self.kl_weight), seed=0, likelihood=self.likelihood)
 
 
 def one_hot(labels) -> np.ndarray:
@@ -76,31 +86,63 @@ def one_hot(labels) -> np.ndarray:
     return np.eye(CLASSES, dtype=np.float32)[labels]
 
 
+def labelled_conv_encoder(latent_dim: int = 10) -> keras.Model:
+    """`conv_encoder` with the label as ten more channels, constant over the image: [images, label] to q(z|x, y)."""
+    images = keras.Input(IMAGE_SHAPE, name="images")
+    label = keras.Input((CLASSES,), name="label")
+    planes = layers.RepeatVector(SIDE * SIDE)(label)  # (batch, 784, classes)
+    planes = layers.Reshape((SIDE, SIDE, CLASSES))(planes)  # (batch, 28, 28, classes)
+    x = layers.Concatenate()([images, planes])  # (batch, 28, 28, 1 + classes)
+    x = layers.Conv2D(32, 3, strides=2, activation="relu")(x)  # (batch, 13, 13, 32)
+    x = layers.Conv2D(64, 3, strides=2, activation="relu")(x)  # (batch, 6, 6, 64)
+    x = layers.Flatten()(x)  # (batch, 2304)
+    return gaussian_encoder([images, label], x, latent_dim)
+
+
+def conditional_conv_decoder(latent_dim: int = 10) -> keras.Model:
+    """`conv_decoder` with the label joined to the code: [z, label], latent_dim + classes numbers, to the outputs.
+
+    Tutorial 003 prints no layers: the convolutions are tutorial 001's.
+    """
+    z = keras.Input((latent_dim,), name="z")
+    label = keras.Input((CLASSES,), name="label")
+    x = layers.Concatenate()([z, label])  # (batch, latent_dim + classes)
+    return keras.Model([z, label], transposed_convolutions(x), name="decoder")
+
+
+LABELS_INTO = {"decoder": conv_encoder, "both": labelled_conv_encoder}  # the encoder for each choice
+
+
 def conditional_vae(
     kl_weight: float, seed: int, learning_rate: float = 1e-3, latent_dim: int = 10, labels_into: str = "decoder"
 ) -> ConditionalVAE:
-    """Seed 003's conditional VAE, with seed 001's convolutions since it prints no layers, compiled with Adam.
-
-    Squared errors; labels into the `decoder` or into `both`.
-    """
-    keras.utils.set_random_seed(seed)
-    build = {"decoder": architectures.conv_encoder, "both": architectures.labelled_conv_encoder}[labels_into]
-    encoder, decoder = build(latent_dim), architectures.conditional_conv_decoder(latent_dim)
-    vae = ConditionalVAE(encoder, decoder, kl_weight, seed, squared_error)
-    vae.compile(optimizer=keras.optimizers.Adam(learning_rate), jit_compile=False)
-    return vae
+    """Tutorial 003's conditional VAE with squared errors, compiled with Adam; labels_into: one of LABELS_INTO."""
+    return build_vae(
+        lambda: LABELS_INTO[labels_into](latent_dim),
+        lambda: conditional_conv_decoder(latent_dim),
+        kl_weight,
+        seed,
+        keras.optimizers.Adam(learning_rate),
+        SQUARED_ERROR,
+        kind=ConditionalVAE,
+        jit_compile=False,
+    )
 
 
 def unconditional_vae(kl_weight: float, seed: int, learning_rate: float = 1e-3, latent_dim: int = 10) -> VAE:
     """The same without labels, and with the same initial weights wherever the shapes are the same."""
-    keras.utils.set_random_seed(seed)
-    encoder, decoder = architectures.conv_encoder(latent_dim), architectures.conv_decoder(latent_dim)
-    vae = VAE(encoder, decoder, kl_weight, seed, squared_error)
-    vae.compile(optimizer=keras.optimizers.Adam(learning_rate), jit_compile=False)
-    return vae
+    return build_vae(
+        lambda: conv_encoder(latent_dim),
+        lambda: conv_decoder(latent_dim),
+        kl_weight,
+        seed,
+        keras.optimizers.Adam(learning_rate),
+        SQUARED_ERROR,
+        jit_compile=False,
+    )
 
 
-def check(latent_dim: int, label: int, cutout_size: int, cutout_row: int, cutout_column: int) -> None:
+def check_what_is_shown(latent_dim: int, label: int, cutout_size: int, cutout_row: int, cutout_column: int) -> None:
     """Raise InputError for a label, a cut-out or a latent size that the notebook cannot show."""
     if latent_dim < 3:
         raise InputError(f"latent_dim must be at least 3 for the codes in three dimensions, not {latent_dim}")
@@ -112,7 +154,7 @@ def check(latent_dim: int, label: int, cutout_size: int, cutout_row: int, cutout
         if not isinstance(value, int) or value < least:
             raise InputError(f"{name} must be a whole number, {least} or more, not {value!r}")
     if cutout_size > SIDE:
-        raise InputError(f"a cut-out larger than the image: cutout_size must be at most {SIDE}, not {cutout_size}")
+        raise InputError(f"the cut-out is larger than the image: cutout_size must be at most {SIDE}, not {cutout_size}")
     for name in ("cutout_row", "cutout_column"):
         if square[name] + cutout_size > SIDE:
             largest = SIDE - cutout_size
@@ -120,12 +162,12 @@ def check(latent_dim: int, label: int, cutout_size: int, cutout_row: int, cutout
 
 
 def class_by_class(vae: ConditionalVAE, labels: np.ndarray, measure: Callable, *arrays: np.ndarray, **options):
-    """What `measure(VAE, *arrays, **options)` gives for each image, asked of the VAE of the image's class.
+    """For each image what `measure(VAE, *arrays, **options)` gives with the VAE of the image's class.
 
-    For a given label a conditional VAE is an ordinary one: `measure` is `latent.encode`, `measures.terms`, ...
+    For a given label a conditional VAE is an ordinary one: `measure` is `latent.encode`, `measures.bound_terms`, ...
 
     labels: (N,); arrays: (N, ...) each
-    returns: what `measure` returns, an array or several, (N, ...) in the order of the images
+    returns: what `measure` returns, one array or several, (N, ...) in the order of the images
     """
     present = np.unique(labels)
     parts = [measure(vae.given([label]), *(array[labels == label] for array in arrays), **options) for label in present]
@@ -134,41 +176,41 @@ def class_by_class(vae: ConditionalVAE, labels: np.ndarray, measure: Callable, *
 
 
 def decode(vae: ConditionalVAE, z: np.ndarray, label: np.ndarray) -> np.ndarray:
-    """Expected images of codes and labels.
+    """Expected images for codes and labels, whose leading axes broadcast.
 
-    z: (..., latent_dim), label: (..., classes), one-hot or a blend of such; whose leading axes broadcast
-    returns: (..., 28, 28) in [0, 1]
+    z: (..., latent_dim); label: (..., classes), one-hot or a blend
+    returns: (..., height, width) in [0, 1]
     """
     shape = np.broadcast_shapes(z.shape[:-1], label.shape[:-1])
     z, label = (np.broadcast_to(x, (*shape, x.shape[-1])).reshape(-1, x.shape[-1]) for x in (z, label))  # (N, ...)
     starts = range(0, len(z), latent.BLOCK)
-    logits = [vae.decoder([x[start : start + latent.BLOCK] for x in (z, label)]) for start in starts]
-    return expit(np.concatenate(logits)).reshape(*shape, SIDE, SIDE)
+    outputs = [vae.decoder([x[start : start + latent.BLOCK] for x in (z, label)]) for start in starts]
+    return np.asarray(vae.likelihood.mean(np.concatenate(outputs))).reshape(*shape, SIDE, SIDE)
 
 
 def decoded_means(vae: VAE, images: np.ndarray) -> np.ndarray:
-    """Encode and decode again, by the means of q(z|x): (N, 28, 28, 1) to the same."""
+    """Encode images and decode the means of q(z|x): (N, height, width, channels) to the same."""
     return latent.decode(vae, latent.encode(vae, images)[0])
 
 
 def visible_pixels(size: int, row: int, column: int) -> np.ndarray:
-    """False in a square with its upper left corner at (row, column), else True: (28, 28, 1)."""
+    """False in a square with its upper left corner at (row, column), else True: (height, width, channels)."""
     visible = np.ones(IMAGE_SHAPE, bool)
     visible[row : row + size, column : column + size] = False
     return visible
 
 
 def best_guess(vae: VAE, images: np.ndarray, visible: np.ndarray) -> np.ndarray:
-    """The image of the code that explains the visible pixels best; what the others hold is not looked at.
+    """The image of the code that explains the visible pixels best. The values of the others are not used.
 
     argmin over z of -log p(visible pixels|z) - kl_weight log p(z)
 
-    A local optimum, by 60 steps of Adam from the mean of q(z|x) of the image with the other pixels black; a step is 0.1
-    of the codes' root mean square, or of the prior's 1 if that is more. For squared errors and a kl_weight above 0 it
-    is a mode of p(z|visible pixels) at a pixel variance of kl_weight / 2, as far as so many steps take it there.
+    A local optimum, by 60 steps of Adam from the mean of q(z|x) of the image with the other pixels black. A step is 0.1
+    of the codes' root mean square, or of the prior's, 1, if that is more. For squared errors and a kl_weight above 0
+    the optimum is a mode of p(z|visible pixels) at a pixel variance of kl_weight / 2.
 
-    images: (N, 28, 28, 1); visible: (28, 28, 1)
-    returns: expected images, (N, 28, 28, 1) in [0, 1]
+    images: (N, height, width, channels); visible: (height, width, channels)
+    returns: expected images, (N, height, width, channels) in [0, 1]
     """
     start = latent.encode(vae, images * visible)[0]  # (N, latent_dim)
     z = tf.Variable(start)
@@ -180,9 +222,9 @@ def best_guess(vae: VAE, images: np.ndarray, visible: np.ndarray) -> np.ndarray:
     @tf.function
     def step():
         with tf.GradientTape() as tape:
-            logits = tf.gather(tf.reshape(vae.decoder(z), (len(images), -1)), seen, axis=1)  # (N, visible pixels)
-            prior = 0.5 * ops.sum(ops.square(z), axis=1)  # (N,), but for a constant
-            loss = ops.sum(vae.pixel_nll(pixels, logits) + vae.kl_weight * prior)
+            outputs = tf.gather(tf.reshape(vae.decoder(z), (len(images), -1)), seen, axis=1)  # (N, visible pixels)
+            prior = 0.5 * ops.sum(ops.square(z), axis=1)  # (N,), up to a constant
+            loss = ops.sum(vae.likelihood.nll(pixels, outputs) + vae.kl_weight * prior)
         optimizer.apply([tape.gradient(loss, z)], [z])
 
     for _ in range(GUESS_STEPS):
@@ -190,39 +232,43 @@ def best_guess(vae: VAE, images: np.ndarray, visible: np.ndarray) -> np.ndarray:
     return latent.decode(vae, z.numpy())
 
 
-def inpaint(
+def fill(
     vae: ConditionalVAE, twin: VAE, dataset: Dataset, visible: np.ndarray, number: int = 200
 ) -> dict[str, np.ndarray]:
-    """Ways to fill what is not visible of the first test images: each (number, 28, 28, 1), with the rest untouched.
+    """The first test images with the pixels that are not visible filled in each of the FILLINGS.
 
     twin: the model without labels. The wrong label is the class after the true one.
+
+    returns: (number, height, width, channels) each
     """
     images, labels = dataset.test_images[:number], dataset.test_labels[:number]
     cut, guess = images * visible, partial(best_guess, visible=visible)
-    guesses = {
+    filled = {
         "black": np.zeros_like(images),
-        "mean image": np.broadcast_to(dataset.train_images.mean(axis=0), images.shape),
-        "mean of the class": class_means(dataset)[labels],
-        "no label, decoded code": decoded_means(twin, cut),
-        "no label, best guess": guess(twin, images),
-        "label, decoded code": decoded_means(vae.given(labels), cut),
-        "label, best guess": guess(vae.given(labels), images),
-        "wrong label, best guess": guess(vae.given((labels + 1) % CLASSES), images),
+        "mean_image": np.broadcast_to(dataset.train_images.mean(axis=0), images.shape),
+        "mean_of_the_class": class_means(dataset)[labels],
+        "no_label_decoded_code": decoded_means(twin, cut),
+        "no_label_best_guess": guess(twin, images),
+        "label_decoded_code": decoded_means(vae.given(labels), cut),
+        "label_best_guess": guess(vae.given(labels), images),
+        "wrong_label_best_guess": guess(vae.given((labels + 1) % CLASSES), images),
     }
-    return {name: np.where(visible, images, filled) for name, filled in guesses.items()}
+    return {key: np.where(visible, images, pixels) for key, pixels in filled.items()}
 
 
 def class_means(dataset: Dataset) -> np.ndarray:
-    """The mean training image of each class: (classes, 28, 28, 1)."""
+    """The mean training image of each class: (classes, height, width, channels)."""
     return np.stack([dataset.train_images[dataset.train_labels == label].mean(axis=0) for label in range(CLASSES)])
 
 
-def paths(
+def decode_paths(
     vae: ConditionalVAE, latent_dim: int, number: int = 100, steps: int = 9, seed: int = 0
 ) -> dict[str, np.ndarray]:
-    """Images on straight lines between random styles, random classes, and both: each (number, steps, 28, 28).
+    """Images on straight lines between random styles, random classes, and both: each of PATHS.
 
     Between two classes the label is a blend of two one-hot labels, which training never showed.
+
+    returns: (number, steps, height, width) each
     """
     rng = np.random.default_rng(seed)
     start, end = rng.standard_normal((2, number, latent_dim))
@@ -231,30 +277,7 @@ def paths(
     styles = np.linspace(start, end, steps, axis=1)  # (number, steps, latent_dim)
     labels = np.linspace(one_hot(first), one_hot(second), steps, axis=1)  # (number, steps, classes)
     return {
-        "between styles": decode(vae, styles, labels[:, :1]),
-        "between classes": decode(vae, styles[:, :1], labels),
+        "between_styles": decode(vae, styles, labels[:, :1]),
+        "between_classes": decode(vae, styles[:, :1], labels),
         "both": decode(vae, styles, labels),
     }
-
-
-def draw_codes(mean: np.ndarray, log_var: np.ndarray, seed: int = 0) -> np.ndarray:
-    """One draw from each q(z|x), what the decoder gets: (N, latent_dim)."""
-    return mean + np.exp(log_var / 2) * np.random.default_rng(seed).standard_normal(mean.shape)
-
-
-def kernel_pca(codes: np.ndarray) -> np.ndarray:
-    """The first three kernel principal components of the first 2,000 codes.
-
-    Gaussian kernel exp(-|a - b|^2 / (2 w^2)) of width w = `kernel_width`
-
-    codes: (N, latent_dim)
-    returns: (at most 2000, 3)
-    """
-    codes = codes[:SHOWN_CODES]
-    gamma = 1 / max(2 * kernel_width(codes) ** 2, np.finfo(np.float64).tiny)  # codes may all be the same
-    return KernelPCA(3, kernel="rbf", gamma=gamma, eigen_solver="dense").fit_transform(codes.astype(np.float64))
-
-
-def kernel_width(codes: np.ndarray) -> float:
-    """The root mean square distance of the first 2,000 codes from their mean."""
-    return float(np.sqrt(codes[:SHOWN_CODES].var(axis=0, dtype=np.float64).sum()))

@@ -1,32 +1,12 @@
-"""Sets of 16 images, side by side or one after the other."""
+"""Sets of 16 images side by side, and images of the same codes as training goes on."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
-import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.patches import Ellipse, Rectangle
-from matplotlib.ticker import NullFormatter
-from scipy.stats import norm
 
-from vae_core.figures.style import (
-    CLASS_COLORS,
-    LINE_COLORS,
-    LINE_STYLES,
-    PIXELS_PER_INCH,
-    class_handles,
-    covering_square,
-    epoch_axis,
-    latent_axes,
-    marker_of,
-    new_figure,
-    prior_rings,
-    ring_handles,
-    scatter_classes,
-    show_grid,
-    tile,
-)
-from vae_core.tutorials import PIXELS, per_pixel
+from vae_core.figures.compare import image_grid
+from vae_core.figures.style import new_figure, tile
 
 
 def mosaics(sets: Mapping[str, np.ndarray], title: str) -> Figure:
@@ -41,6 +21,15 @@ def mosaics(sets: Mapping[str, np.ndarray], title: str) -> Figure:
 
 
 def mosaic_frames(epochs: Sequence[int], images: Sequence[np.ndarray], title: str) -> Iterator[Figure]:
-    """An animation over the epochs, of 16 images at the same latent points; images: (16, 28, 28, 1) for each epoch."""
+    """One frame per recorded epoch, of 16 images decoded from the same codes; images: (16, 28, 28, 1) each."""
     for epoch, pictures in zip(epochs, images, strict=True):
         yield mosaics({f"after {epoch} epoch{'s' if epoch != 1 else ''}": pictures}, title)
+
+
+def epoch_strip(
+    epochs: Sequence[int], images: Sequence[np.ndarray], title: str, rows: int = 8, columns: int = 8
+) -> Figure:
+    """Some of the recorded epochs below each other, the first images in each row; images: (N, 28, 28, 1) each."""
+    chosen = np.unique(np.linspace(0, len(epochs) - 1, rows).round().astype(int))
+    shown = np.array(images)[chosen, :columns, ..., 0]  # (rows, columns, 28, 28)
+    return image_grid(shown, title, [f"epoch {epochs[i]}" for i in chosen])

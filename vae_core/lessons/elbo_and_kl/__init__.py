@@ -1,1 +1,1 @@
-"""What `notebooks/elbo_and_kl` needs."""
+"""The ELBO and its KL terms: what `notebooks/elbo_and_kl` needs."""

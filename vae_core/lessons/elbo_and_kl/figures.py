@@ -1,38 +1,20 @@
-"""Integrands, bounds, variances and posteriors."""
+"""Integrands, bounds, variances and posteriors as figures. Nothing here computes or reads files."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.patches import Ellipse, Rectangle
+from matplotlib.patches import Ellipse
 from matplotlib.ticker import NullFormatter
-from scipy.stats import norm
 
-from vae_core.figures.style import (
-    CLASS_COLORS,
-    LINE_COLORS,
-    LINE_STYLES,
-    PIXELS_PER_INCH,
-    class_handles,
-    covering_square,
-    epoch_axis,
-    latent_axes,
-    marker_of,
-    new_figure,
-    prior_rings,
-    ring_handles,
-    scatter_classes,
-    show_grid,
-    tile,
-)
-from vae_core.tutorials import PIXELS, per_pixel
+from vae_core.figures.style import LINE_COLORS, LINE_STYLES, PIXELS_PER_INCH, epoch_axis, marker_of, new_figure
 
 
 def kl_areas(z: np.ndarray, curves: Mapping[str, np.ndarray], areas: Mapping[str, float], title: str) -> Figure:
-    """Two densities, and the integrand of the KL in each direction, with its area shaded by sign.
+    """Two densities, and the integrand of the KL in each direction, its area shaded by sign.
 
-    z: (N,); curves: q, p and an integrand for each name of areas, (N,) each
+    z: (N,); curves: q, p and an integrand for each name in areas, (N,) each
     """
     figure, panels = new_figure(10, 4.2, columns=len(areas), sharey=True)
     for axes, (name, area) in zip(panels, areas.items(), strict=True):
@@ -51,7 +33,7 @@ def kl_areas(z: np.ndarray, curves: Mapping[str, np.ndarray], areas: Mapping[str
 
 
 def bound(scale: np.ndarray, elbos: Mapping[str, np.ndarray], log_evidence: float, title: str) -> Figure:
-    """The ELBO of families of q, against their width, below log p(x); scale: (N,), elbos: (N,) each."""
+    """The ELBO of families of q against their width, below log p(x); scale: (N,), elbos: (N,) each."""
     figure, axes = new_figure(9, 4.4)
     axes.axhline(log_evidence, color="black", linewidth=1.5, label="log p(x)")
     for (name, elbo), color, style in zip(elbos.items(), LINE_COLORS, LINE_STYLES, strict=False):
@@ -76,10 +58,10 @@ def variances(
     dots: Mapping[str, float],
     title: str,
 ) -> Figure:
-    """The variance of the pixels per epoch; and the negative ELBO of trained models against the variance they get.
+    """The variance of the pixels per epoch, and the negative ELBO of trained models against the variance.
 
-    histories: of those models of elbos that learn it; lines: other variances to compare with
-    elbos: a column per model, the variance as index; dots: the variance that each model has
+    histories: of the models that learn their variance; lines: other variances to compare with
+    elbos: a column per model, a row per variance; dots: the variance that each model has
     """
     figure, (left, right) = new_figure(11, 4.8, columns=2)
     look = {
@@ -110,7 +92,8 @@ def variances(
 def posteriors(rows: Mapping[str, Sequence[Mapping[str, np.ndarray]]], names: Sequence[str], title: str) -> Figure:
     """The posteriors of some images as grey densities, with q(z|x) as ellipses of 1 and 2 standard deviations.
 
-    rows: for each name x, y, density (y, x), mean (2,) and deviation (2,) of each image; names: of the images
+    rows: a list for each model: x, y, density (y, x), mean (2,) and deviation (2,) of each image
+    names: of the images
     """
     columns = len(names)
     figure = Figure(figsize=(2.7 * columns + 0.6, 2.8 * len(rows) + 0.9), dpi=PIXELS_PER_INCH, layout="constrained")

@@ -1,1 +1,1 @@
-"""What `notebooks/the_prior` needs."""
+"""The target of the KL term: what `notebooks/the_prior` needs."""

@@ -1,32 +1,9 @@
-"""The prior, and what the KL term charges."""
-
-from collections.abc import Iterator, Mapping, Sequence
+"""The prior, and what the KL term charges, as figures. Nothing here draws samples or reads files."""
 
 import numpy as np
-import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.patches import Ellipse, Rectangle
-from matplotlib.ticker import NullFormatter
-from scipy.stats import norm
 
-from vae_core.figures.style import (
-    CLASS_COLORS,
-    LINE_COLORS,
-    LINE_STYLES,
-    PIXELS_PER_INCH,
-    class_handles,
-    covering_square,
-    epoch_axis,
-    latent_axes,
-    marker_of,
-    new_figure,
-    prior_rings,
-    ring_handles,
-    scatter_classes,
-    show_grid,
-    tile,
-)
-from vae_core.tutorials import PIXELS, per_pixel
+from vae_core.figures.style import CLASS_COLORS, latent_axes, new_figure, prior_rings, ring_handles
 
 
 def prior_cloud(z: np.ndarray) -> Figure:
@@ -43,7 +20,7 @@ def prior_cloud(z: np.ndarray) -> Figure:
 
 
 def kl_terms(mean: np.ndarray, deviation: np.ndarray, kl_of_mean: np.ndarray, kl_of_deviation: np.ndarray) -> Figure:
-    """The KL term of one latent dimension, against its mean (at deviation 1) and its deviation (at mean 0)."""
+    """The KL term of one latent dimension against its mean, at deviation 1, and against its deviation, at mean 0."""
     figure, (left, right) = new_figure(10, 4.2, columns=2, sharey=True)
     left.plot(mean, kl_of_mean, linewidth=2)
     left.set(xlabel="mean of q(z|x), at standard deviation 1", ylabel="KL(q(z|x) || p(z)) [nats]", ylim=(0, None))

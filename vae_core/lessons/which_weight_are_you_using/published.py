@@ -1,14 +1,11 @@
-"""The losses of well-known code, as their authors write them, and what they are on the scale distortion + c * rate.
+"""The losses of well-known code, as their authors write them, and where they are on the scale distortion + c * rate.
 
 Each loss is a function of
-    images: (batch, height, width, channels), a pixel as the code scales it
-    reconstruction: the decoder's pixels, the same shape
+    images: (batch, height, width, channels), pixels as the code scales them
+    reconstruction: the decoder's pixels, in the same shape
     mean, log_var: of q(z|x), (batch, latent_dim)
-and returns the one number that the code minimises. They are written after the files named in `PUBLISHED`, with Keras'
-operations in place of other libraries'.
-
-Proof that the weights in the table are right: the gradient of each loss, with respect to all weights of a small model,
-has the direction of the gradient of distortion + c * rate.
+and returns the one number that the code minimises. They follow the files named in `PUBLISHED`, with Keras' operations
+in place of other libraries'. The proof that their weights are right is `measures.proof_table`.
 """
 
 import math
@@ -18,35 +15,32 @@ from functools import partial
 
 import vae_core.backend  # noqa: F401
 
-import numpy as np
-import pandas as pd
-import tensorflow as tf
 from keras import losses, ops
 
-from vae_core.losses import bernoulli_nll, gaussian_nll, kl_divergence
 from vae_core.losses import kl_weight_of
+from vae_core.tutorials import TUTORIALS
 
-HIDDEN_UNITS, BATCH_SIZE = 8, 4  # of the small model
+KERAS_GUIDE, PYTHAE_LATER = "Keras guide to subclassing", "pythae, later"  # rows that the lesson trains
 
 
-def _seed_000(images, reconstruction, mean, log_var):
+def _tutorial_000(images, reconstruction, mean, log_var):
     latent = -0.5 * ops.sum(1 + log_var - ops.exp(log_var) - ops.square(mean), axis=-1)  # (batch,)
     return ops.mean(losses.binary_crossentropy(_flat(images), _flat(reconstruction))) + ops.mean(latent) / 784
 
 
-def _seed_002(images, reconstruction, mean, log_var):
+def _tutorial_002(images, reconstruction, mean, log_var):
     cross_entropy = losses.binary_crossentropy(ops.ravel(images), ops.ravel(reconstruction))
     kl = -5e-4 * ops.mean(1 + log_var - ops.square(mean) - ops.exp(log_var), axis=-1)  # (batch,)
     return ops.mean(cross_entropy + kl)
 
 
-def _seed_003(images, reconstruction, mean, log_var):
+def _tutorial_003(images, reconstruction, mean, log_var):
     squared_error = ops.sum(ops.square(images - reconstruction), axis=(1, 2, 3))  # (batch,)
     kl = -0.5 * ops.sum(1 + log_var - ops.square(mean) - ops.exp(log_var), axis=1)  # (batch,)
     return ops.mean(squared_error + kl)
 
 
-def _seed_004(images, reconstruction, mean, log_var, coefficient):
+def _tutorial_004(images, reconstruction, mean, log_var, coefficient):
     cross_entropy = losses.binary_crossentropy(_flat(images), _flat(reconstruction)) * 784  # (batch,)
     kl = -0.5 * ops.sum(1 + log_var - ops.square(mean) - ops.exp(log_var), axis=-1)  # (batch,)
     return ops.mean(cross_entropy) + coefficient * ops.mean(kl)
@@ -54,7 +48,7 @@ def _seed_004(images, reconstruction, mean, log_var, coefficient):
 
 def _chollet_first_edition(images, reconstruction, mean, log_var):
     log_deviation = log_var / 2  # the notebook draws z = mean + exp(this) * noise, but calls it a log-variance
-    return _seed_002(images, reconstruction, mean, log_deviation)
+    return _tutorial_002(images, reconstruction, mean, log_deviation)
 
 
 def _chollet_book(images, reconstruction, mean, log_var):
@@ -117,7 +111,7 @@ def _pythae(images, reconstruction, mean, log_var, factor):
 
 @dataclass(frozen=True)
 class PublishedLoss:
-    """One row of the table: where a loss stands, how it is written, and the same as arguments of `kl_weight_of`.
+    """One row of the table: where a loss was read, how it is written, and the same as arguments of `kl_weight_of`.
 
     `arguments` is None if no weight makes the loss a multiple of distortion + c * rate.
     """
@@ -135,7 +129,7 @@ class PublishedLoss:
 
     @property
     def kl_weight(self) -> float | None:
-        """On the suite's scale; for a Gaussian seen as unit variance."""
+        """On the suite's scale; that of a Gaussian is at unit variance."""
         if self.arguments is None:
             return None
         height, width, channels = self.image_shape
@@ -148,48 +142,48 @@ MEAN_OVER_IMAGE = {"reconstruction_over_pixels": "mean", "reconstruction_over_ch
 GREY, FOSTER = (28, 28, 1), "davidADSP/Generative_Deep_Learning_2nd_Edition, notebooks/03_vae/"
 PUBLISHED = (
     PublishedLoss(
-        name="seed 000",
-        source="seed document 000",
+        name="tutorial 000",
+        source=TUTORIALS["000"],
         reconstruction="mean BCE",
         kl="sum / 784",
-        remark="what the mean over pixels takes away, the division gives back",
-        loss=_seed_000,
+        remark="the mean over pixels and the division by 784 cancel out",
+        loss=_tutorial_000,
         image_shape=GREY,
         latent_dim=10,
         likelihood="bernoulli",
         arguments=MEAN_OVER_IMAGE | {"kl_factor": 1 / 784},
     ),
     PublishedLoss(
-        name="seed 002",
-        source="seed document 002",
+        name="tutorial 002",
+        source=TUTORIALS["002"],
         reconstruction="mean BCE",
         kl="5e-4 * mean, without its 1/2",
         remark="5e-4 looks like next to nothing",
-        loss=_seed_002,
+        loss=_tutorial_002,
         image_shape=GREY,
         latent_dim=2,
         likelihood="bernoulli",
         arguments=MEAN_OVER_IMAGE | {"kl_over_dimensions": "mean", "kl_factor": 2 * 5e-4},
     ),
     PublishedLoss(
-        name="seed 003",
-        source="seed document 003",
+        name="tutorial 003",
+        source=TUTORIALS["003"],
         reconstruction="sum of squared errors",
         kl="sum",
         remark="the 1/2 of a unit-variance Gaussian is missing",
-        loss=_seed_003,
+        loss=_tutorial_003,
         image_shape=GREY,
         latent_dim=30,
         likelihood="gaussian",
         arguments=SUMS,
     ),
     PublishedLoss(
-        name="seed 004",
-        source="seed document 004; its coefficient at 1",
+        name="tutorial 004",
+        source=TUTORIALS["004"] + "; its coefficient at 1",
         reconstruction="784 * mean BCE",
         kl="coefficient * sum",
         remark="the coefficient is the kl_weight",
-        loss=partial(_seed_004, coefficient=1),
+        loss=partial(_tutorial_004, coefficient=1),
         image_shape=GREY,
         latent_dim=2,
         likelihood="bernoulli",
@@ -200,7 +194,8 @@ PUBLISHED = (
         source="fchollet/deep-learning-with-python-notebooks, 8.4-generating-images-with-vaes.ipynb",
         reconstruction="mean BCE",
         kl="5e-4 * mean, without its 1/2",
-        remark="draws z with the deviation exp(z_log_var), and charges for it as a variance: no weight undoes that",
+        remark="draws z with the deviation exp(z_log_var), but charges for a variance of exp(z_log_var): no weight "
+        "undoes that",
         loss=_chollet_first_edition,
         image_shape=GREY,
         latent_dim=2,
@@ -213,7 +208,7 @@ PUBLISHED = (
         "chapter17_image-generation.ipynb",
         reconstruction="sum of BCE",
         kl="mean",
-        remark="the weight is 1 / latent_dim: who adds latent dimensions also turns it down",
+        remark="the weight is 1 / latent_dim: more latent dimensions mean a smaller weight",
         loss=_chollet_book,
         image_shape=GREY,
         latent_dim=2,
@@ -237,7 +232,7 @@ PUBLISHED = (
         source="the same lines with three channels",
         reconstruction="sum over (1, 2) of BCE",
         kl="sum",
-        remark="Keras' BCE is a mean over the channels: three times the weight, and nothing in the code has changed",
+        remark="Keras' BCE is a mean over the channels: three times the weight, by the same code",
         loss=_keras_example,
         image_shape=(32, 32, 3),
         latent_dim=2,
@@ -245,11 +240,11 @@ PUBLISHED = (
         arguments={"reconstruction_over_channels": "mean"},
     ),
     PublishedLoss(
-        name="Keras guide to subclassing",
+        name=KERAS_GUIDE,
         source="keras-team/keras-io, guides/making_new_layers_and_models_via_subclassing.py",
         reconstruction="mean squared error",
         kl="mean",
-        remark="the ELBO of pixels in [0, 1] with a noise of deviation 3.5; what comes of it is shown below",
+        remark="the ELBO of pixels in [0, 1] with a noise of deviation 3.5; the result is shown below",
         loss=_keras_guide,
         image_shape=GREY,
         latent_dim=32,
@@ -321,7 +316,7 @@ PUBLISHED = (
         source="AntixK/PyTorch-VAE, models/vanilla_vae.py and experiment.py, commit 8bf7be5, with configs/vae.yaml",
         reconstruction="mean squared error",
         kl="0.00025 * sum",
-        remark="validation has a factor of 1, which is a weight of 6144: it watches another objective than training",
+        remark="validation has a factor of 1, a weight of 6144, so it watches another objective than training does",
         loss=partial(_pytorch_vae, m_n=0.00025),
         image_shape=(64, 64, 3),
         latent_dim=128,
@@ -346,7 +341,7 @@ PUBLISHED = (
         source="YannDubs/disentangling-vae, disvae/models/losses.py",
         reconstruction="sum of (255 * error)^2 / 255",
         kl="beta * sum",
-        remark="the option named VAE, beta 1; with its Bernoulli likelihood the same beta is a weight of 1",
+        remark="the option named VAE has beta 1; with the Bernoulli likelihood the same beta is a weight of 1",
         loss=partial(_disentangling_vae, beta=1),
         image_shape=(64, 64, 3),
         latent_dim=10,
@@ -366,11 +361,11 @@ PUBLISHED = (
         arguments=SUMS,
     ),
     PublishedLoss(
-        name="pythae, later",
+        name=PYTHAE_LATER,
         source="clementchadebec/benchmark_VAE, src/pythae/models/vae/vae_model.py, commit 24939dc",
         reconstruction="1/2 sum of squared errors",
         kl="sum",
-        remark="the 1/2 has come in: the ELBO at unit variance",
+        remark="now with the 1/2: the ELBO at unit variance",
         loss=partial(_pythae, factor=0.5),
         image_shape=GREY,
         latent_dim=10,
@@ -378,121 +373,8 @@ PUBLISHED = (
         arguments={"reconstruction_factor": 0.5},
     ),
 )
-
-
-def conversion_table() -> pd.DataFrame:
-    """Each published loss with its kl_weight; Gaussian ones also with the pixel deviation that makes them the ELBO.
-
-    A Gaussian of variance v turns a kl_weight c into c / v: the loss is the ELBO, weight 1, at v = c.
-    """
-    rows = [
-        {
-            "code": row.name,
-            "images": "x".join(map(str, row.image_shape)),
-            "latent_dim": row.latent_dim,
-            "reconstruction": row.reconstruction,
-            "KL": row.kl,
-            "kl_weight": "none" if row.kl_weight is None else f"{row.kl_weight:.3g}",
-            "ELBO if pixels deviate by": f"{row.kl_weight**0.5:.2g}" if row.likelihood == "gaussian" else "",
-        }
-        for row in PUBLISHED
-    ]
-    return pd.DataFrame(rows).set_index("code")
-
-
-def source_table() -> pd.DataFrame:
-    """Where each loss was read, and what its readers may not expect."""
-    rows = [{"code": row.name, "read in": row.source, "note": row.remark} for row in PUBLISHED]
-    return pd.DataFrame(rows).set_index("code")
-
-
-def gradients(row: PublishedLoss, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Gradients of the loss as written, of the distortion and of the rate with respect to all weights of one model.
-
-    The model is a small VAE with random weights, random images and one draw of noise, in double precision; all three
-    gradients go through the same graph.
-
-    returns: three arrays of shape (number of weights,)
-    """
-    rng = np.random.default_rng(seed)
-    inputs = int(np.prod(row.image_shape))
-    sizes = [(inputs, HIDDEN_UNITS), *2 * [(HIDDEN_UNITS, row.latent_dim)], (row.latent_dim, HIDDEN_UNITS)]
-    sizes.append((HIDDEN_UNITS, inputs))
-    weights = [tf.Variable(rng.normal(scale=rows**-0.5, size=(rows, columns))) for rows, columns in sizes]
-    to_hidden, to_mean, to_log_var, from_z, to_logits = weights
-    images = tf.constant(rng.uniform(size=(BATCH_SIZE, *row.image_shape)))
-    noise = tf.constant(rng.normal(size=(BATCH_SIZE, row.latent_dim)))
-    with tf.GradientTape(persistent=True) as tape:
-        hidden = tf.tanh(_flat(images) @ to_hidden)
-        mean, log_var = hidden @ to_mean, hidden @ to_log_var  # (batch, latent_dim) each
-        z = mean + tf.exp(log_var / 2) * noise
-        logits = tf.reshape(tf.tanh(z @ from_z) @ to_logits, images.shape)
-        reconstruction = tf.sigmoid(logits)
-        if row.likelihood == "gaussian":
-            distortion = gaussian_nll(images, reconstruction, variance=1)  # (batch,)
-        else:
-            distortion = bernoulli_nll(images, logits)  # (batch,)
-        targets = (
-            row.loss(images, reconstruction, mean, log_var),
-            ops.mean(distortion),
-            ops.mean(kl_divergence(mean, log_var)),
-        )
-    return tuple(_gradient(tape, target, weights) for target in targets)
-
-
-def compare_gradients(
-    written: np.ndarray, distortion: np.ndarray, rate: np.ndarray, kl_weight: float
-) -> dict[str, float]:
-    """The gradient of a loss as written beside that of distortion + kl_weight * rate; arrays as from `gradients`.
-
-    returns: their `cosine`, the `angle` between them in degrees, exact also where the cosine is 1 to all digits, and
-    `length_ratio`, how many times as long the first is: what the loss was multiplied by on top of its weight
-    """
-    objective = distortion + kl_weight * rate
-    lengths = np.linalg.norm(written), np.linalg.norm(objective)
-    one, other = written / lengths[0], objective / lengths[1]
-    angle = 2 * np.arctan2(np.linalg.norm(one - other), np.linalg.norm(one + other))
-    return {
-        "cosine": float(one @ other),
-        "angle": float(np.degrees(angle)),
-        "length_ratio": float(lengths[0] / lengths[1]),
-    }
-
-
-def nearest_kl_weight(written: np.ndarray, distortion: np.ndarray, rate: np.ndarray) -> float:
-    """The weight found from gradients alone: b / a at the least |written - a * distortion - b * rate|^2."""
-    (a, b), *_ = np.linalg.lstsq(np.stack([distortion, rate], axis=1), written)
-    return float(b / a)
-
-
-def proof_table(seed: int = 0) -> pd.DataFrame:
-    """For each published loss: the weight by the formula and by its gradients, and the angles between gradients.
-
-    Where there is no weight, the angle is that at the nearest one.
-    """
-    rows = []
-    for row in PUBLISHED:
-        found = gradients(row, seed)
-        nearest = nearest_kl_weight(*found)
-        kl_weight = nearest if row.kl_weight is None else row.kl_weight
-        right, wrong = (compare_gradients(*found, factor * kl_weight) for factor in (1, 1.1))
-        rows.append(
-            {
-                "code": row.name,
-                "kl_weight by the formula": "none" if row.kl_weight is None else f"{row.kl_weight:.6g}",
-                "by its gradients": f"{nearest:.6g}",
-                "angle [degrees]": f"{right['angle']:.1e}",
-                "angle at 1.1 times the weight": f"{wrong['angle']:.1e}",
-                "times as long": f"{right['length_ratio']:.3g}",
-            }
-        )
-    return pd.DataFrame(rows).set_index("code")
+BY_NAME = {row.name: row for row in PUBLISHED}
 
 
 def _flat(images):
     return ops.reshape(images, (-1, math.prod(images.shape[1:])))  # (batch, height * width * channels)
-
-
-def _gradient(tape: tf.GradientTape, target, weights: list) -> np.ndarray:
-    parts = tape.gradient(target, weights, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-    return np.concatenate([part.numpy().ravel() for part in parts])

@@ -1,0 +1,120 @@
+import numpy as np
+import pytest
+from scipy.special import logsumexp
+from scipy.stats import multivariate_normal
+
+from vae_core.measures import codes
+
+
+@pytest.fixture
+def posteriors(rng):
+    """Means spread wider than the prior, deviations that differ from image to image and dimension to dimension."""
+    return rng.normal(size=(400, 2)) * [2.0, 0.7] + [1.0, 0.0], rng.normal(size=(400, 2)) - 2
+
+
+def rate_of(mean, log_var):
+    return 0.5 * (np.exp(log_var) + mean**2 - 1 - log_var).sum(axis=1).mean()
+
+
+def test_information_and_mismatch_add_up_to_the_rate(posteriors):
+    split = codes.rate_split(*posteriors, samples=50)
+    assert split["mutual_information"] + split["marginal_kl"] == pytest.approx(rate_of(*posteriors), rel=0.01)
+    assert 0 < split["mutual_information"] < np.log(400)
+    assert split["marginal_kl"] > 0
+
+
+def test_linear_gaussian_codes_have_the_information_of_a_gaussian_channel(rng):
+    """z = a x + s noise with x of N(0, I): I = 1/2 log(1 + a^2 / s^2) per dimension, and q(z) = N(0, a^2 + s^2)."""
+    a, s = np.array([1.5, 0.4]), np.array([0.5, 0.8])
+    mean = rng.normal(size=(4000, 2)) * a
+    split = codes.rate_split(mean, np.broadcast_to(2 * np.log(s), mean.shape), samples=4, seed=1)
+    variance = a**2 + s**2
+    assert split["mutual_information"] == pytest.approx(0.5 * np.log(variance / s**2).sum(), abs=0.05)
+    assert split["marginal_kl"] == pytest.approx(0.5 * (variance - 1 - np.log(variance)).sum(), abs=0.05)
+    assert split["mutual_information_se"] < 0.05
+
+
+def test_images_that_never_overlap_are_told_apart_with_log_n_nats():
+    mean = np.stack([np.arange(64) * 100.0, np.zeros(64)], axis=1)
+    split = codes.rate_split(mean, np.zeros_like(mean))
+    assert split["mutual_information"] == pytest.approx(np.log(64))
+    assert split["mutual_information_se"] == pytest.approx(0, abs=1e-6)
+
+
+def test_a_degenerate_encoder_tells_nothing_and_pays_for_its_place():
+    mean, log_var = np.full((50, 2), 3.0), np.zeros((50, 2))
+    split = codes.rate_split(mean, log_var, samples=400)
+    assert split["mutual_information"] == pytest.approx(0, abs=1e-9)
+    assert split["marginal_kl"] == pytest.approx(9, abs=5 * 3 * np.sqrt(2 / 20_000))
+    assert codes.dimensions(mean, log_var) == {"rate_z0": 4.5, "rate_z1": 4.5, "active_units": 0}
+
+
+def test_aggregate_posterior_against_scipy_in_blocks_too(posteriors, rng, monkeypatch):
+    mean, log_var = posteriors
+    z = rng.normal(size=(30, 2)) * 3
+    one_by_one = [
+        multivariate_normal(m, np.diag(np.exp(v))).logpdf(z) for m, v in zip(mean, log_var, strict=True)
+    ]  # 400 of (30,)
+    expected = logsumexp(one_by_one, axis=0) - np.log(400)
+    np.testing.assert_allclose(codes.log_aggregate_posterior(z, mean, log_var), expected)
+    monkeypatch.setattr(codes, "BLOCK", 3000)
+    np.testing.assert_allclose(codes.log_aggregate_posterior(z, mean, log_var), expected)
+
+
+def test_codes_far_outside_the_prior_with_tiny_deviations_lose_no_precision():
+    mean = np.array([[60.0, -40.0], [60.0, -40.001]], np.float32)
+    log_var = np.full((2, 2), -20, np.float32)
+    split = codes.rate_split(mean, log_var, samples=200)
+    assert split["mutual_information"] == pytest.approx(np.log(2))
+    assert split["mutual_information"] + split["marginal_kl"] == pytest.approx(rate_of(mean, log_var), rel=1e-3)
+
+
+def test_active_units_counts_dimensions_whose_means_vary(rng):
+    spread = np.array([1.0, 0.2, 0.05, 0.0])  # variances 1, 0.04, 0.0025, 0
+    assert codes.active_units(rng.normal(size=(10_000, 4)) * spread + 7) == 2
+
+
+def test_rates_of_the_dimensions_add_up_to_the_rate(posteriors):
+    measured = codes.dimensions(*posteriors)
+    assert measured["rate_z0"] + measured["rate_z1"] == pytest.approx(rate_of(*posteriors))
+    assert measured["rate_z0"] > measured["rate_z1"]
+
+
+def test_moments_are_those_of_draws(posteriors, rng):
+    mean, log_var = posteriors
+    draws = (mean + np.exp(log_var / 2) * rng.normal(size=(2000, 400, 2))).reshape(-1, 2)
+    measured = codes.moments(mean, log_var)
+    covariance = np.cov(draws, rowvar=False)
+    for name, expected in {
+        "code_mean_z0": draws[:, 0].mean(),
+        "code_cov_z0z0": covariance[0, 0],
+        "code_cov_z0z1": covariance[0, 1],
+        "code_cov_z1z1": covariance[1, 1],
+        "draw_spread": np.sqrt(np.mean(draws**2)),
+        "mean_spread": np.sqrt(np.mean(mean**2)),
+    }.items():
+        assert measured[name] == pytest.approx(expected, rel=0.02, abs=0.01), name
+
+
+def test_moment_kl_is_the_kl_of_a_gaussian_and_no_more_than_the_marginal_kl(posteriors, rng):
+    m = codes.moments(np.full((10, 2), [2.0, 0.0]), np.full((10, 2), [np.log(4.0), 0.0]))
+    assert m["moment_kl"] == pytest.approx(0.5 * (4 + 4 - 1 - np.log(4)))
+    split = codes.rate_split(*posteriors, samples=50)
+    assert 0 < codes.moments(*posteriors)["moment_kl"] < split["marginal_kl"] + 3 * split["marginal_kl_se"]
+    # A ring is spread like the prior in its moments, and far from it in shape.
+    angle = rng.uniform(0, 2 * np.pi, 5000)
+    ring = np.sqrt(2) * np.stack([np.cos(angle), np.sin(angle)], axis=1), np.full((5000, 2), -6.0)
+    assert codes.moments(*ring)["moment_kl"] < 0.01
+    assert codes.rate_split(*ring)["marginal_kl"] > 0.5
+
+
+def test_neighbours_tell_classes_that_lie_apart_and_guess_where_they_do_not(rng):
+    labels = np.arange(1000) % 10
+    apart = np.stack([labels * 10.0, np.zeros(1000)], axis=1) + rng.normal(size=(1000, 2))
+    measured = codes.knn_accuracy(apart[:500], labels[:500], apart[500:], labels[500:])
+    assert measured["knn_accuracy"] > 0.99
+    mixed = rng.normal(size=(1000, 2))
+    measured = codes.knn_accuracy(mixed[:500], labels[:500], mixed[500:], labels[500:])
+    assert measured["knn_accuracy"] == pytest.approx(0.1, abs=0.06)
+    p = measured["knn_accuracy"]
+    assert measured["knn_accuracy_se"] == pytest.approx(np.sqrt(p * (1 - p) / 499))

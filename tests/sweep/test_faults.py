@@ -1,0 +1,312 @@
+"""What the docs promise of a sweep, each promise held by breaking something: processes, disks, files, addresses.
+
+Most tests run a stub in real kernels: what is broken is around the run, whatever it trains.
+"""
+
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.sweep.running import run_stub_sweep, run_sweep, stub_command
+from tests.sweep.stub import notebook_with
+from vae_core import runs
+from vae_core.errors import InputError
+from vae_core.sweep.workers import connect, execute_all
+
+NAMES = ("kl_00.00_seed0", "kl_01.00_seed0")
+DETERMINED = ("config.json", "history.csv", "measures.json")  # what must not depend on what happened on the way
+PLACE = Path("lessons", "stub", "digits")  # of the stub's sweep in the results
+
+
+def start(command: list[str]) -> subprocess.Popen:
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen(command, cwd=runs.PROJECT, start_new_session=True, **pipes)
+
+
+def finish(process: subprocess.Popen) -> str:
+    """Wait for a sweep that must succeed. Returns what it said on stderr."""
+    closing, said = process.communicate()
+    assert process.returncode == 0, closing + said
+    return said
+
+
+def below(process: subprocess.Popen) -> list[psutil.Process]:
+    try:
+        return psutil.Process(process.pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
+
+
+def kernels_below(process: subprocess.Popen) -> list[psutil.Process]:
+    found = []
+    for child in below(process):
+        try:
+            if "ipykernel_launcher" in " ".join(child.cmdline()):
+                found.append(child)
+        except psutil.NoSuchProcess:
+            continue
+    return found
+
+
+def wait_for(condition, process: subprocess.Popen):
+    """Poll until the condition gives something true while the process lives."""
+    while not (found := condition()):
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.05)
+    return found
+
+
+def wait_until_training(process: subprocess.Popen, results: Path, count: int = 1) -> None:
+    wait_for(lambda: len(list(results.rglob(".running-*/**/history.csv"))) >= count, process)
+
+
+def assert_gone(processes: list[psutil.Process]) -> None:
+    _, alive = psutil.wait_procs(processes, timeout=20)
+    assert alive == []
+
+
+def assert_same_results(sweep_dir: Path, undisturbed: Path) -> None:
+    for name in NAMES:
+        assert runs.is_done(sweep_dir / name)
+        for file_name in DETERMINED:
+            paths = [folder / name / file_name for folder in (sweep_dir, undisturbed)]
+            assert paths[0].read_bytes() == paths[1].read_bytes(), paths[0]
+    assert not list(sweep_dir.glob(".running-*"))
+
+
+@pytest.fixture(scope="module")
+def sweep_of(stub_notebooks):
+    """The command of a sweep over the stub at two weights, for a results folder."""
+
+    def command(results: Path, *arguments) -> list[str]:
+        chosen = ("--notebook", "stub", "--kl-weights", 0, 1, "--results", results)
+        return stub_command(stub_notebooks, *chosen, *arguments)
+
+    return command
+
+
+@pytest.fixture(scope="module")
+def undisturbed(sweep_of, tmp_path_factory) -> Path:
+    results = tmp_path_factory.mktemp("undisturbed")
+    finish(start(sweep_of(results)))
+    return results
+
+
+def test_killed_ten_times_at_random_moments_and_started_again_gives_the_undisturbed_results(
+    sweep_of, undisturbed, tmp_path
+):
+    moments = random.Random(0)
+    for _ in range(10):
+        process = start(sweep_of(tmp_path))
+        try:
+            process.wait(timeout=moments.uniform(0.5, 8))
+        except subprocess.TimeoutExpired:
+            started = below(process)
+            process.kill()
+            assert_gone(started)
+        process.communicate()
+    finish(start(sweep_of(tmp_path)))
+    assert_same_results(tmp_path / PLACE, undisturbed / PLACE)
+
+
+@pytest.mark.parametrize("victim", ["kernel", "worker"])
+def test_a_run_whose_kernel_or_worker_is_killed_is_done_again(victim, sweep_of, undisturbed, tmp_path):
+    process = start(sweep_of(tmp_path))
+    wait_until_training(process, tmp_path)
+    kernel = kernels_below(process)[0]
+    (kernel if victim == "kernel" else kernel.parent()).kill()
+    finish(process)
+    assert_gone([kernel])
+    assert_same_results(tmp_path / PLACE, undisturbed / PLACE)
+
+
+def test_a_kernel_that_is_killed_while_it_trains_changes_no_number(digits_sweep, tmp_path):
+    folder, arguments, _ = digits_sweep
+    process = start([sys.executable, "-m", "vae_core.sweep", *map(str, arguments), "--results", str(tmp_path)])
+    wait_until_training(process, tmp_path)
+    kernels_below(process)[0].kill()
+    finish(process)
+    assert_same_results(tmp_path / "kl_sweep" / "digits", folder)
+
+
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT], ids=lambda sent: sent.name)
+def test_a_sweep_that_is_stopped_leaves_no_process_and_goes_on_later(sent, sweep_of, undisturbed, tmp_path):
+    process = start(sweep_of(tmp_path))
+    wait_for(lambda: len(kernels_below(process)) == 2, process)
+    started = below(process)
+    process.send_signal(sent)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert said.strip().splitlines()[-1].startswith("sweep: interrupted; finished runs are kept")
+    assert_gone(started)
+    assert not list(tmp_path.rglob(".running-*"))
+    if sent == signal.SIGTERM:
+        finish(start(sweep_of(tmp_path)))
+        assert_same_results(tmp_path / PLACE, undisturbed / PLACE)
+
+
+def test_a_second_sweep_in_the_same_folder_stops_with_75_and_disturbs_nothing(sweep_of, undisturbed, tmp_path):
+    first = start(sweep_of(tmp_path))
+    wait_until_training(first, tmp_path)
+    kernels = kernels_below(first)
+    for kernel in kernels:
+        kernel.suspend()  # so that the first is at work when the second comes, however long that takes
+    second = start(sweep_of(tmp_path))
+    _, said = second.communicate()
+    assert second.returncode == 75
+    assert said.startswith("sweep: another sweep is at work in ")
+    assert len(said.splitlines()) == 1
+    for kernel in kernels:
+        kernel.resume()
+    finish(first)
+    assert_same_results(tmp_path / PLACE, undisturbed / PLACE)
+
+
+def test_a_file_that_was_altered_makes_its_run_and_only_its_run_be_done_again(sweep_of, undisturbed, tmp_path):
+    shutil.copytree(undisturbed, tmp_path, dirs_exist_ok=True)
+    altered = tmp_path / PLACE / NAMES[1] / "history.csv"
+    altered.write_bytes(altered.read_bytes().replace(b"1", b"2", 1))
+    record = tmp_path / PLACE / NAMES[0] / "record.json"
+    untouched = record.stat().st_mtime_ns
+    assert "1 of 2 runs are done already" in finish(start(sweep_of(tmp_path)))
+    assert record.stat().st_mtime_ns == untouched
+    assert_same_results(tmp_path / PLACE, undisturbed / PLACE)
+
+
+def test_runs_of_other_code_are_kept_and_the_sweep_says_so(sweep_of, undisturbed, tmp_path):
+    shutil.copytree(undisturbed, tmp_path, dirs_exist_ok=True)
+    record = tmp_path / PLACE / NAMES[0] / "record.json"
+    runs.write_json(record, runs.read_json(record) | {"git_commit": "0123456789abcdef"})
+    said = finish(start(sweep_of(tmp_path)))
+    assert "2 of 2 runs are done already; the code has changed since (0123456 then), they are kept" in said
+    assert_same_results(tmp_path / PLACE, undisturbed / PLACE)
+
+
+@pytest.mark.parametrize("backlog", [None, 1], ids=["refuses", "says nothing"])
+def test_a_scheduler_that_does_not_answer_is_told_within_ten_seconds(backlog, tmp_path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        if backlog:
+            taken.listen(backlog)
+        address = f"tcp://127.0.0.1:{taken.getsockname()[1]}"
+        started = time.monotonic()
+        with pytest.raises(InputError, match=f"no Dask scheduler answers at {address}"), connect(address, 1, tmp_path):
+            pass
+        assert time.monotonic() - started < 10
+
+
+def test_a_wrong_scheduler_address_is_one_line(tmp_path):
+    finished = run_sweep("--dataset", "digits", "--results", tmp_path, "--scheduler", "hots:87x6")
+    assert finished.returncode == 2
+    assert finished.stderr.splitlines()[-1].startswith("sweep: no Dask scheduler answers at hots:87x6")
+    assert "Traceback" not in finished.stderr
+
+
+@contextmanager
+def dask_cluster(folder: Path, threads: int = 1):
+    """A scheduler and two workers with nothing of the sweep's: their own processes, their own working folder."""
+    folder.mkdir()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
+    environment = os.environ | {"DASK_LOGGING__DISTRIBUTED": "critical"}
+    dask = [str(Path(sys.executable).with_name("dask"))]
+    place = ["--host", "127.0.0.1", "--no-dashboard"]
+    commands = [[*dask, "scheduler", "--port", address.rpartition(":")[2], *place]]
+    commands += [[*dask, "worker", address, "--nthreads", str(threads), "--no-nanny", *place]] * 2
+    processes = [
+        subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        for command in commands
+    ]
+    try:
+        yield address, processes[1:]
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+
+
+def test_the_same_sweep_on_a_dask_cluster_gives_the_same_results_though_a_worker_dies(sweep_of, undisturbed, tmp_path):
+    with dask_cluster(tmp_path / "cluster") as (address, workers):
+        process = start(sweep_of(tmp_path, "--scheduler", address))
+        kernels = wait_for(lambda: kernels_below(workers[0]), process)
+        workers[0].kill()
+        finish(process)
+        assert_gone(kernels)
+    assert_same_results(tmp_path / PLACE, undisturbed / PLACE)
+
+
+def test_workers_with_several_threads_are_refused(sweep_of, tmp_path):
+    with dask_cluster(tmp_path / "cluster", threads=2) as (address, _):
+        process = start(sweep_of(tmp_path, "--scheduler", address))
+        _, said = process.communicate()
+    assert process.returncode == 2
+    assert "start them with --nthreads 1" in said
+
+
+def test_kernels_do_not_inherit_the_memory_setting_of_dasks_nannies(tmp_path):
+    """With it they trained at half the speed, a third of the time in the kernel of the system."""
+    text = notebook_with("run_dir = ''", "import os; raise ValueError(os.environ.get('MALLOC_TRIM_THRESHOLD_'))")
+    with connect(None, 1, tmp_path) as client:
+        assert client.submit(os.environ.get, "MALLOC_TRIM_THRESHOLD_").result()  # the nanny has set it
+        ((_, outcome),) = execute_all(client, text, {"run": {}}, lambda name, epochs: None)
+    assert outcome.problem == "ValueError: None"
+
+
+def test_notebooks_that_raise_or_leave_early_have_failed_and_say_so(tmp_path):
+    endings = {
+        "raises": ("raise ValueError('one\\ntwo')", "two"),
+        "leaves": ("import sys; sys.exit(0)", "the notebook ended before its last cell"),
+        "dies": ("import os; os.kill(os.getpid(), 9)", "its kernel died, perhaps for want of memory"),
+    }
+    for name, (cell, message) in endings.items():
+        with connect(None, 1, tmp_path) as client:
+            text = notebook_with("run_dir = ''", cell, "open('record.json', 'w').write('{}')")
+            ((finished, outcome),) = execute_all(client, text, {name: {}}, lambda name, epochs: None)
+        assert finished == name
+        assert message in outcome.problem
+        assert "run.ipynb" in outcome.files
+        assert "record.json" not in outcome.files
+
+
+@contextmanager
+def mounted(folder: Path, options: str):
+    """A small file system of its own, where this user may mount one."""
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
+    if os.name != "posix" or shutil.which("mount") is None or subprocess.run(command, capture_output=True).returncode:
+        pytest.skip("not tested: this user may not mount a tmpfs")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_full_disk_fails_the_runs_with_its_name_and_loses_nothing(stub_notebooks, tmp_path):
+    with mounted(tmp_path / "small", "size=2m") as results:
+        size = ("-p", "kilobytes", 1500)
+        finished = run_stub_sweep(stub_notebooks, "--kl-weights", 0, 1, "--results", results, *size)
+        assert finished.returncode == 1
+        assert "No space left on device" in finished.stdout + finished.stderr
+        assert "Traceback" not in finished.stderr
+        for name in NAMES:
+            folder = results / PLACE / name
+            assert runs.is_done(folder) or not folder.exists()
+
+
+def test_a_read_only_results_folder_is_refused_before_anything_runs(tmp_path):
+    with mounted(tmp_path / "fixed", "ro") as results:
+        finished = run_sweep("--dataset", "digits", "--results", results)
+        assert finished.returncode == 2
+        assert "cannot be written (Read-only file system): choose another --results" in finished.stderr
+        assert len(finished.stderr.strip().splitlines()) == 1

@@ -1,0 +1,310 @@
+"""The sweep as it is typed: its command, its folders, its messages."""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests.sweep.running import run_stub_sweep, run_sweep
+from tests.test_notebooks import RUN_FILES, assert_publishable
+from vae_core import data, runs
+from vae_core.errors import InputError
+from vae_core.report.sheets import ANIMATIONS, SHEETS
+from vae_core.sweep import __main__ as command
+from vae_core.sweep.execute import execute_notebook
+from vae_core.sweep.plan import plan, remarks, sort_out
+
+SHEET_FILES = {f"{name}.png" for name in SHEETS} | {f"{name}.gif" for name in ANIMATIONS}
+
+
+def test_no_part_of_the_sweep_imports_keras():
+    modules = [f"vae_core.sweep.{path.stem}" for path in (runs.PACKAGE / "sweep").glob("*.py")]
+    script = f"import importlib, sys; [importlib.import_module(name) for name in {modules}]; print(sorted(sys.modules))"
+    finished = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert "'vae_core.sweep.lessons'" in finished.stdout
+    assert "'keras'" not in finished.stdout
+    assert "'tensorflow'" not in finished.stdout
+
+
+def test_a_sweep_leaves_the_files_of_the_contract_and_nothing_else(digits_sweep):
+    folder, _, _ = digits_sweep
+    names = [runs.run_name(kl_weight, seed) for kl_weight in (0, 1) for seed in (0, 1)]
+    tables = {"summary.csv", "loss_table.csv", "loss_table.md", "report.ipynb", "explorer.html"}
+    assert {path.name for path in folder.iterdir()} == {*names, *tables, *SHEET_FILES, ".lock"}
+    for name in names:
+        assert {path.name for path in (folder / name).iterdir()} == RUN_FILES | {"run.ipynb"}
+        assert runs.is_done(folder / name)
+        assert_publishable(folder / name / "run.ipynb")
+    assert_publishable(folder / "report.ipynb")
+
+
+def test_the_tables_hold_what_the_runs_measured(digits_sweep):
+    folder, _, _ = digits_sweep
+    summary = pd.read_csv(folder / "summary.csv")
+    assert summary[["kl_weight", "seed"]].values.tolist() == [[0, 0], [0, 1], [1, 0], [1, 1]]
+    assert (summary["epochs"] == 3).all()
+    for row in summary.itertuples():
+        measured = json.loads((folder / runs.run_name(row.kl_weight, row.seed) / "measures.json").read_text())
+        for name, value in measured.items():
+            assert getattr(row, name) == pytest.approx(value)
+    losses = pd.read_csv(folder / "loss_table.csv")
+    rates = summary.groupby("kl_weight")["rate"]
+    assert losses["rate_mean"].tolist() == pytest.approx(rates.mean().tolist())
+    assert losses["rate_std"].tolist() == pytest.approx(rates.std().tolist())
+    assert "not MNIST" in (folder / "loss_table.md").read_text()
+
+
+def test_only_the_weight_differs_between_runs_of_a_seed(digits_sweep):
+    folder, _, _ = digits_sweep
+    one, other = (runs.read_json(folder / f"kl_0{weight}.00_seed0" / "config.json") for weight in (0, 1))
+    assert {name for name in one if one[name] != other[name]} == {"kl_weight"}
+    assert one["hidden_units"] == 64
+    first = [runs.read_history(folder / f"kl_0{weight}.00_seed0").iloc[0] for weight in (0, 1)]
+    assert first[0]["rate"] > first[1]["rate"]
+
+
+def test_the_closing_words_say_which_runs_are_done_and_what_to_open(digits_sweep):
+    folder, _, finished = digits_sweep
+    assert finished.stdout.count("done ->") == 4
+    for name in ("report.ipynb", "latent_scatters.png", "decoder_manifolds.png"):
+        path = next(line.strip() for line in finished.stdout.splitlines() if line.strip().endswith(f"digits/{name}"))
+        assert (runs.PROJECT / path).samefile(folder / name)
+    assert "Traceback" not in finished.stderr
+    assert "WARNING" not in finished.stderr
+
+
+def test_the_report_shows_the_sheets_and_the_computed_findings(digits_sweep):
+    folder, _, _ = digits_sweep
+    text = (folder / "report.ipynb").read_text()
+    assert "Which weight gives the lowest negative ELBO?" in text
+    assert "No sweep of the data set digits is published" in text
+    cells = nbformat.reads(text, nbformat.NO_CONVERT).cells
+    assert sum("image/png" in output.get("data", {}) for cell in cells for output in cell.get("outputs", [])) == 10
+    assert sum("image/gif" in output.get("data", {}) for cell in cells for output in cell.get("outputs", [])) == 2
+    assert "0.5, 1 and 2 are best: by nll" in text
+
+
+def test_the_same_sweep_again_runs_nothing_and_changes_no_run(digits_sweep):
+    folder, arguments, _ = digits_sweep
+    before = {path: path.read_bytes() for path in folder.rglob("record.json")}
+    again = run_sweep(*arguments, "--seeds", 0, 1, "--results", folder.parent.parent)
+    assert again.returncode == 0
+    assert "4 of 4 runs are done already" in again.stderr
+    assert {path: path.read_bytes() for path in folder.rglob("record.json")} == before
+
+
+def test_a_sweep_over_another_notebook_goes_to_a_folder_of_its_own_with_tables_and_sheets(tmp_path):
+    arguments = ("--notebook", "conv_vae_binarized_mnist", "--dataset", "digits", "--results", tmp_path)
+    finished = run_sweep(*arguments, "--kl-weights", 0.5, 2, "--epochs", 1, "-p", "architecture", "dense")
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    folder = tmp_path / "lessons" / "conv_vae_binarized_mnist" / "digits"
+    names = {"kl_00.50_seed0", "kl_02.00_seed0"}
+    tables = {"summary.csv", "loss_table.csv", "loss_table.md"}
+    sheets = {"rate_distortion.png", "loss_curves.png", "latent_scatters.png", "decoder_manifolds.png"}
+    assert {path.name for path in folder.iterdir()} == names | tables | sheets | {".lock"}
+    for name in names:
+        assert runs.is_done(folder / name)
+        assert runs.read_json(folder / name / runs.RECORD)["notebook_seconds"] > 0
+        assert_publishable(folder / name / "run.ipynb")
+    summary = pd.read_csv(folder / "summary.csv")
+    assert summary["architecture"].tolist() == ["dense", "dense"]
+    losses = pd.read_csv(folder / "loss_table.csv")
+    assert losses["negative_elbo_mean"].tolist() == pytest.approx(summary["negative_elbo"].tolist())
+    assert not [name for name in losses if name.startswith("architecture")]
+
+
+def test_a_notebook_that_makes_no_run_or_is_misspelt_is_refused_with_the_names_of_those_that_do():
+    for name in ("conv_vae_fashon", "bug_gallery"):
+        refused = run_sweep("--notebook", name)
+        assert refused.returncode == 2
+        assert refused.stderr.startswith("sweep: --notebook must be one of autoencoder_vs_vae, conditional_vae, ")
+        assert refused.stderr.endswith(f"not '{name}'\n")
+
+
+def test_without_weights_another_notebook_is_run_at_its_own():
+    options = command.parser().parse_args(["--notebook", "conv_vae_fashion", "--dataset", "digits"])
+    (planned,) = plan(options).runs
+    assert planned.config["kl_weight"] == 0.392
+    assert planned.config["epochs"] == 10
+
+
+@pytest.mark.parametrize("weights", [(0, 1), (5,)], ids=["same weights", "new weight"])
+def test_runs_with_other_settings_are_named_and_never_mixed_in(digits_sweep, weights):
+    folder, _, _ = digits_sweep
+    before = (folder / "summary.csv").read_bytes()
+    results = folder.parent.parent
+    refused = run_sweep("--dataset", "digits", "--kl-weights", *weights, "--epochs", 2, "--results", results)
+    assert refused.returncode == 2
+    assert "kl_00.00_seed0 (epochs 3, now 2, hidden_units 64, now 512)" in refused.stderr
+    assert len(refused.stderr.strip().splitlines()) == 1
+    assert (folder / "summary.csv").read_bytes() == before
+
+
+def test_a_failing_run_does_not_stop_the_others(tmp_path):
+    finished = run_sweep("--dataset", "digits", "--kl-weights", 1e38, 1, "--epochs", 2, "--results", tmp_path)
+    folder = tmp_path / "kl_sweep" / "digits"
+    name = runs.run_name(1e38, 0)
+    assert finished.returncode == 1
+    assert runs.is_done(folder / "kl_01.00_seed0")
+    assert not (folder / name).exists()
+    assert f"{name} failed: InputError: the losses are not finite in epoch 1" in " ".join(finished.stdout.split())
+    assert "InputError" in (folder / "failed" / name / "run.ipynb").read_text()
+    assert pd.read_csv(folder / "summary.csv")["kl_weight"].tolist() == [1]
+    assert [path.name for path in folder.iterdir() if path.name.startswith(".")] == [".lock"]
+
+
+def test_rerun_replaces_runs_and_loses_none_when_their_successors_fail(stub_notebooks, tmp_path):
+    name = runs.run_name(1, 0)
+    arguments = (stub_notebooks, "--kl-weights", 1, "--epochs", 2, "--results", tmp_path)
+    folder = tmp_path / "lessons" / "stub" / "digits"
+    assert run_stub_sweep(*arguments).returncode == 0
+    failing = run_stub_sweep(*arguments, "-p", "learning_rate", 1e30, "--rerun")
+    assert failing.returncode == 1
+    assert failing.stdout.count("failed: InputError: the losses are not finite") == 1
+    assert "| kl_weight |" not in failing.stdout  # the old table is not the table of this sweep
+    assert runs.is_done(folder / "replaced" / name)
+    assert not (folder / name).exists()
+    again = run_stub_sweep(*arguments, "-p", "learning_rate", 0.002, "--rerun")
+    assert again.returncode == 0, again.stdout
+    assert pd.read_csv(folder / "summary.csv")["learning_rate"].tolist() == [0.002]
+    assert list((folder / "failed").iterdir()) == []
+    assert list((folder / "replaced").iterdir()) == []
+
+
+def without_setting(folder: Path, name: str) -> None:
+    """Make the folder one of a run from before there was such a parameter."""
+    config = runs.read_json(folder / "config.json")
+    del config[name]
+    runs.write_json(folder / "config.json", config)
+    record = runs.read_json(folder / runs.RECORD)
+    record["files"]["config.json"] = hashlib.sha256((folder / "config.json").read_bytes()).hexdigest()
+    runs.write_json(folder / runs.RECORD, record)
+
+
+def test_runs_that_are_older_than_a_parameter_count_as_made_at_its_default(digits_sweep, tmp_path):
+    shutil.copytree(digits_sweep[0], tmp_path / "kl_sweep" / "digits")
+    folder = tmp_path / "kl_sweep" / "digits"
+    for name in ("kl_00.00_seed0", "kl_01.00_seed0"):
+        without_setting(folder / name, "threads")
+        assert runs.is_done(folder / name)
+    again = run_sweep(*digits_sweep[1], "--seeds", 0, 1, "--results", tmp_path)
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert again.stderr.splitlines()[:2] == [
+        "4 of 4 runs are done already",
+        "2 runs were made before threads existed: they count as threads 1",
+    ]
+    assert pd.read_csv(folder / "summary.csv")["threads"].tolist() == [1, 1, 1, 1]
+    assert "nan" not in (folder / "report.ipynb").read_text().lower().split('"image/png"')[0]
+
+
+def test_runs_that_are_older_than_a_parameter_differ_from_a_sweep_at_another_value(digits_sweep, tmp_path):
+    folder = tmp_path / "digits"
+    shutil.copytree(digits_sweep[0], folder)
+    without_setting(folder / "kl_01.00_seed1", "hidden_units")
+    without_setting(folder / "kl_01.00_seed1", "threads")
+    arguments = [*map(str, digits_sweep[1]), "--seeds", "0", "1"]
+    with pytest.raises(InputError, match=r"other settings: kl_01.00_seed1 \(hidden_units 512, now 64\); replace them"):
+        sort_out(plan(command.parser().parse_args(arguments)), folder, rerun=False)
+    shutil.rmtree(folder)
+    shutil.copytree(digits_sweep[0], folder)
+    without_setting(folder / "kl_01.00_seed1", "threads")
+    without_setting(folder / "kl_01.00_seed1", "batch_size")
+    planned = plan(command.parser().parse_args([*arguments, "--kl-weights", "2"]))
+    found = sort_out(planned, folder, rerun=False)
+    assert [run.name for run in found.missing] == ["kl_02.00_seed0", "kl_02.00_seed1"]
+    assert list(remarks(planned, found)) == [
+        "0 of 2 runs are done already",
+        "1 run was made before batch_size and threads existed: it counts as batch_size 128, threads 1",
+    ]
+
+
+def test_a_run_repeats_to_the_last_digit_in_another_kernel(digits_sweep, tmp_path):
+    folder, _, _ = digits_sweep
+    done = folder / "kl_01.00_seed1"
+    config = runs.read_json(done / "config.json")
+    parameters = {name: value for name, value in config.items() if name != "data_checksum"}
+    notebook = runs.PROJECT / "notebooks" / "train_vae.ipynb"
+    execute_notebook(notebook, tmp_path / "out.ipynb", parameters | {"run_dir": "."}, cwd=tmp_path)
+    for name in ("config.json", "history.csv", "measures.json", "latent_scatter.png", "decoder_manifold.png"):
+        assert (tmp_path / name).read_bytes() == (done / name).read_bytes(), name
+    again, before = (np.load(path / "latent.npz") for path in (tmp_path, done))
+    assert np.array_equal(again["mean"], before["mean"])
+
+
+def test_auto_is_settled_before_the_runs_start(tmp_path, monkeypatch, capsys):
+    monkeypatch.delenv("VAE_DATA_DIR", raising=False)
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    monkeypatch.setattr(data, "MIRRORS", {"mnist": ("http://127.0.0.1:9/",)})
+    planned = plan(command.parser().parse_args(["--kl-weights", "1"]))
+    assert [run.parameters["dataset"] for run in planned.runs] == ["digits"]
+    assert "not MNIST" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--kl-weights", "-1"], "kl_weight must be at least 0, not -1.0"),
+        (["--kl-weights", "1", "nan"], "kl_weight must be a finite number, not nan"),
+        (["--kl-weights", "half"], "argument --kl-weights: invalid float value: 'half' (--help lists the options)"),
+        (["--dataset", "minst"], "unknown data set 'minst': choose one of mnist, fashion_mnist, digits, auto"),
+        (["--epochs", "0"], "epochs must be at least 1, not 0"),
+        (["--seeds", "-3"], "seed must be at least 0, not -3"),
+        (["--workers", "0"], "--workers must be at least 1, not 0"),
+        (["--sedes", "1"], "unrecognized arguments: --sedes 1 (--help lists the options)"),
+        (["-p", "kl_weight", "3"], "-p kl_weight: use --kl-weights instead"),
+        (["-p", "data_dir", "x"], "-p data_dir: use the environment variable VAE_DATA_DIR instead"),
+        (["-p", "learning_rate", "fast"], "-p learning_rate: 'fast' is not of type float"),
+        (["-p", "learning_rate", "0"], "learning_rate must be greater than 0, not 0.0"),
+        (["-p", "batch_size", "1.5"], "-p batch_size: '1.5' is not of type int"),
+        (
+            ["-p", "lerning_rate", "0.1"],
+            "-p lerning_rate: train_vae has no such parameter; "
+            "for -p it has batch_size, hidden_units, learning_rate, threads",
+        ),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_wrong_usage_is_one_line_and_nothing_is_written(arguments, message, tmp_path, capsys):
+    assert command.main(["--dataset", "digits", *arguments, "--results", str(tmp_path / "results")]) == 2
+    assert capsys.readouterr().err == f"sweep: {message}\n"
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_results_folder_that_cannot_be_written_is_named(tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    assert command.main(["--dataset", "digits", "--results", str(tmp_path / "file")]) == 2
+    assert f"{tmp_path}/file/kl_sweep/digits cannot be written" in capsys.readouterr().err
+
+
+def test_mnist_without_data_and_network_stops_before_anything_is_written(tmp_path, monkeypatch, capsys):
+    monkeypatch.delenv("VAE_DATA_DIR", raising=False)
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    monkeypatch.setattr(data, "MIRRORS", {"mnist": ("http://127.0.0.1:9/",)})
+    assert command.main(["--dataset", "mnist", "--results", str(tmp_path / "results")]) == 2
+    message = capsys.readouterr().err
+    assert "could not be downloaded" in message
+    assert "digits, which needs no network" in message
+    assert not (tmp_path / "results").exists()
+
+
+def test_real_mnist_at_two_weights(mnist, tmp_path):
+    arguments = ("--dataset", "mnist", "--kl-weights", 0, 1, "--epochs", 2, "--results", tmp_path)
+    relative = {"VAE_DATA_DIR": os.path.relpath(os.environ["VAE_DATA_DIR"])} if "VAE_DATA_DIR" in os.environ else {}
+    finished = run_sweep(*arguments, cwd=Path.cwd(), **relative)
+    assert finished.returncode == 0, finished.stderr
+    summary = pd.read_csv(tmp_path / "kl_sweep" / "mnist" / "summary.csv").set_index("kl_weight")
+    assert summary["entropy_floor"].tolist() == pytest.approx([45.53, 45.53], abs=0.01)
+    assert ((summary["distortion"] > 45.53) & (summary["distortion"] < 175)).all()
+    assert summary.loc[0, "rate"] > 5 * summary.loc[1, "rate"]
+    assert summary.loc[1, "negative_elbo"] < 175
+    latent = np.load(Path(tmp_path) / "kl_sweep" / "mnist" / "kl_00.00_seed0" / "latent.npz")
+    assert latent["mean"].shape == (10_000, 2)
+    assert latent["manifold"].shape == (30, 30, 28, 28)

@@ -1,0 +1,28 @@
+"""Write explorer.html from run folders.
+
+python -m vae_core.explorer results/kl_sweep/mnist
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from vae_core.errors import InputError
+from vae_core.explorer.page import write_explorer
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write explorer.html from run folders. Returns 2 if there is nothing to show, or nowhere to write it."""
+    parser = argparse.ArgumentParser(prog="python -m vae_core.explorer", description=__doc__.splitlines()[0])
+    parser.add_argument("sweep_dir", type=Path, help="folder of a sweep, such as results/kl_sweep/mnist, or of one run")
+    try:
+        print(write_explorer(parser.parse_args(arguments).sweep_dir))
+    except (InputError, OSError) as error:
+        print(f"explorer: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,74 @@
+"""What a sweep makes of its finished runs: tables, sheets, explorer and report, and its closing words."""
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from vae_core import runs
+from vae_core.errors import InputError
+from vae_core.explorer.page import write_explorer
+from vae_core.report.published import renew_pages
+from vae_core.report.sheets import draw_lesson_sheets, draw_sheets, write_tables
+from vae_core.sweep.execute import execute_notebook, last_line
+from vae_core.sweep.plan import REFERENCE, Run
+
+REPORT = "kl_sweep_report"
+
+
+def collect(notebook: str, sweep_dir: Path, workspace: Path, defaults: Mapping[str, object]) -> dict[str, str]:
+    """Write what there is to see of all finished runs of the sweep: for train_vae also the explorer and the report.
+
+    defaults: the settings of runs that were made before there was such a parameter
+
+    Returns what went wrong, by the name of what was to be written; the runs are done all the same.
+    """
+    finished = runs.read_runs(runs.finished_folders(sweep_dir), defaults)
+    write_tables(sweep_dir, finished)
+    if notebook == REFERENCE:
+        draw_sheets(sweep_dir, finished)
+        _write_explorer(sweep_dir)
+    else:
+        draw_lesson_sheets(sweep_dir, finished)
+    renew_pages(sweep_dir)
+    return _report(sweep_dir, workspace) if notebook == REFERENCE else {}
+
+
+def _write_explorer(sweep_dir: Path) -> None:
+    try:
+        write_explorer(sweep_dir)
+    except InputError as error:  # the tables and sheets are there all the same
+        print(f"explorer.html is not written anew: {error}", file=sys.stderr)
+
+
+def _report(sweep_dir: Path, workspace: Path) -> dict[str, str]:
+    output = workspace / "report.ipynb"
+    try:
+        execute_notebook(runs.NOTEBOOKS / f"{REPORT}.ipynb", output, {"sweep_dir": "."}, cwd=sweep_dir)
+    except Exception as error:  # the runs are done all the same
+        return {"report.ipynb": last_line(error)}
+    finally:
+        if output.exists():
+            output.replace(sweep_dir / "report.ipynb")
+    return {}
+
+
+def closing_words(planned: Sequence[Run], sweep_dir: Path, failures: Mapping[str, str], collected: bool) -> str:
+    """Which runs are done and which failed and why; then the loss table and what to open, if it was collected."""
+    where = Path(os.path.relpath(sweep_dir))
+    lines = [f"{run.name:<20} {_state(run.name, where, failures)}" for run in planned]
+    if "report.ipynb" in failures:
+        lines.append(f"{'report.ipynb':<20} failed: {failures['report.ipynb']} -> {where / 'report.ipynb'}")
+    if collected:
+        lines += ["", (sweep_dir / "loss_table.md").read_text()]
+        names = ("report.ipynb", "explorer.html", "rate_distortion.png", "latent_scatters.png", "decoder_manifolds.png")
+        shown = [f"  {where / name}" for name in names if (sweep_dir / name).exists()]
+        lines += ["Open:", *shown] if shown else []
+    return "\n".join(lines)
+
+
+def _state(name: str, where: Path, failures: Mapping[str, str]) -> str:
+    if name not in failures:
+        return f"done -> {where / name / 'run.ipynb'}"
+    notebook = where / "failed" / name / "run.ipynb"
+    return f"failed: {failures[name]}" + (f" -> {notebook}" if notebook.exists() else "")
