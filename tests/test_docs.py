@@ -8,6 +8,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from functools import cache
 from itertools import combinations
 from pathlib import Path
 
@@ -134,6 +135,7 @@ def tool(name: str) -> str:
     return str(Path(sys.executable).with_name(name))
 
 
+@cache
 def output_of(*command: str) -> str:
     finished = subprocess.run(command, cwd=runs.PROJECT, capture_output=True, text=True, check=True)
     return finished.stdout + finished.stderr

@@ -4,23 +4,28 @@ import html
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import nbformat
 import numpy as np
+import pandas as pd
 import papermill
 import pytest
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from tests.browser import CHROMIUM, DRIVER, offline_browser, open_page, screenshot, use_scheme, wait
-from tests.test_sweep import run_sweep
-from vae_core import collector, data, explorer, runs
+from tests.explorer.browser import CHROMIUM, DRIVER, offline_browser, open_page, screenshot, use_scheme, wait
+from tests.sweep.running import run_sweep
+from vae_core import data, runs
 from vae_core.errors import InputError
+from vae_core.explorer import __main__ as command
+from vae_core.explorer import page as explorer
 from vae_core.latent import decode
-from vae_core.models import VAE, mlp_decoder, mlp_encoder, reference_vae
-from vae_core.notebooks import execute_notebook
+from vae_core.models import VAE, dense_decoder, dense_encoder, reference_vae
+from vae_core.report.published import SWEEPS
+from vae_core.sweep.execute import execute_notebook
 
 WEIGHTS = (0.0, 1.0, 4.0)
 SHOWN = 200  # of the 297 test images of digits
@@ -582,7 +587,7 @@ def test_it_works_with_fingers(page, swept):
 
 @needs_browser
 def test_the_losses_are_those_of_all_runs(page, swept):
-    summary = collector.read_summary(swept)
+    summary = pd.read_csv(swept / "summary.csv")
     dots = script(
         page,
         "return [...document.querySelectorAll('#losses circle')].map((dot) => [dot.textContent,"
@@ -618,7 +623,7 @@ def test_the_losses_are_those_of_all_runs(page, swept):
 
 @needs_browser
 def test_a_click_on_a_run_goes_to_its_weight_and_its_row(page, swept):
-    summary = collector.read_summary(swept)
+    summary = pd.read_csv(swept / "summary.csv")
     script(page, "document.querySelector('#losses').scrollIntoView({block: 'center'})")
     for kl_weight in (4, 1):
         (dot,) = (
@@ -644,7 +649,7 @@ def test_the_answers_are_the_numbers_of_the_results(page, swept):
     script(page, "document.querySelectorAll('#questions li > button').forEach((button) => button.click())")  # at once
     wait(page, "document.querySelectorAll('#questions .answer canvas').length === 6")
     answers = [item.find_element(By.CSS_SELECTOR, ".answer p").text for item in items]
-    summary = collector.read_summary(swept).groupby("kl_weight")
+    summary = pd.read_csv(swept / "summary.csv").groupby("kl_weight")
     table, spread = summary.mean(numeric_only=True), summary.std(numeric_only=True)
     best = table["negative_elbo"].idxmin()
     test_images = len(data.load_dataset("digits").test_images)
@@ -676,7 +681,7 @@ def test_the_answers_are_the_numbers_of_the_results(page, swept):
 @needs_browser
 def test_an_answer_is_a_picture_of_its_weight_and_can_be_shown_in_the_plane(page, swept):
     find(page, "#legend button:nth-child(1)").click()
-    table = collector.read_summary(swept).groupby("kl_weight").mean(numeric_only=True)
+    table = pd.read_csv(swept / "summary.csv").groupby("kl_weight").mean(numeric_only=True)
     best = table["negative_elbo"].idxmin()
     shown_at = [4, 0, 0, best, 0, 4]
     fitted_to_codes = [False, True, False, False, True, False]
@@ -775,8 +780,8 @@ def test_another_colour_scheme_is_drawn_at_once(browser, swept):
 @needs_browser
 def test_markup_in_names_is_text(browser, swept, tmp_path, monkeypatch):
     names = ("<b>0</b>", "</script><script>document.title='broken'</script>", *"23456789")
-    monkeypatch.setitem(explorer.CLASS_NAMES, "digits", names)
-    monkeypatch.setitem(explorer.DESCRIPTIONS, "digits", "<i>digits</i>")
+    named = replace(data.SOURCES["digits"], class_names=names, description="<i>digits</i>")
+    monkeypatch.setitem(data.SOURCES, "digits", named)
     written = tmp_path / "page.html"
     written.write_text(explorer.explorer_page(swept))
     open_page(browser, written)
@@ -814,6 +819,15 @@ def test_one_run_makes_a_page_of_one_weight(swept, monkeypatch):
     assert not any("Which weight" in asked["question"] for asked in content["questions"])
 
 
+def test_a_run_in_a_folder_of_any_name_is_shown_and_its_neighbours_are_not_looked_at(swept, tmp_path):
+    shutil.copytree(swept / "kl_04.00_seed0", tmp_path / "out")
+    shutil.copytree(swept / "kl_01.00_seed0", tmp_path / "kl_01.00_seed0")
+    content = json.loads(re.search(r'id="data">(.*?)</script>', explorer.explorer_page(tmp_path / "out"), re.DOTALL)[1])
+    assert [run["kl_weight"] for run in content["runs"]] == [4]
+    assert command.main([str(tmp_path / "out")]) == 0
+    assert (tmp_path / "out" / "explorer.html").exists()
+
+
 def test_runs_of_another_notebook_are_refused_with_a_reason(swept, tmp_path):
     folder = tmp_path / "kl_01.00_seed0"
     shutil.copytree(swept / "kl_01.00_seed0", folder)
@@ -825,7 +839,7 @@ def test_runs_of_another_notebook_are_refused_with_a_reason(swept, tmp_path):
 
 
 def test_other_latent_spaces_are_refused_with_a_reason(tmp_path):
-    vae = VAE(mlp_encoder(8, latent_dim=3), mlp_decoder(8, latent_dim=3), 1.0, 0)
+    vae = VAE(dense_encoder((8,), latent_dim=3), dense_decoder((8,), latent_dim=3), 1.0, 0)
     vae(np.zeros((1, 28, 28, 1)))  # builds it
     vae.save_weights(tmp_path / "model.weights.h5")
     with pytest.raises(InputError, match="this model has 3 latent dimensions"):
@@ -850,7 +864,7 @@ def test_the_notebook_shows_the_same_page(swept, tmp_path):
 )
 def test_a_wrong_folder_is_one_line(tmp_path, capsys, name, reason):
     (tmp_path / "file").write_text("")
-    assert explorer.main([str(tmp_path / name)]) == 2
+    assert command.main([str(tmp_path / name)]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"explorer: {tmp_path / name} {reason}: give the folder of a sweep")
 
@@ -860,7 +874,7 @@ def test_a_page_that_cannot_be_written_is_one_line(swept, tmp_path, capsys):
     shutil.copytree(swept, folder)
     (folder / "explorer.html").unlink()
     (folder / "explorer.html").mkdir()
-    assert explorer.main([str(folder)]) == 2
+    assert command.main([str(folder)]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert "Is a directory" in line
 
@@ -873,9 +887,9 @@ def test_numbers_survive_packing(rng):
 
 
 def test_the_published_explorer_is_of_the_published_runs_and_of_this_page():
-    page = (collector.PUBLISHED / "mnist" / "explorer.html").read_text()
+    page = (SWEEPS / "mnist" / "explorer.html").read_text()
     assert len(page) < 10e6
-    for row in collector.read_summary(collector.PUBLISHED / "mnist").itertuples():
+    for row in pd.read_csv(SWEEPS / "mnist" / "summary.csv").itertuples():
         assert f'"kl_weight": {row.kl_weight}, "seed": {row.seed}, "rate": {row.rate}' in page
     for name in (*explorer.SCRIPTS, "explorer.css"):
         assert (explorer.TEMPLATE / name).read_text() in page
