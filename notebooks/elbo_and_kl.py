@@ -82,12 +82,12 @@ numbers.class_surprises(data.train_labels, data.class_names).round(4)
 # ## 2. Cross-entropy and KL
 #
 # Suppose that events come from $q$, and you believe that they come from $p$. Your mean surprise is then the
-# cross-entropy. The KL divergence is what your error adds to it:
+# cross-entropy. The part of it that your error has added is the KL divergence:
 #
 # $$H(q, p) = \mathbb{E}_q[-\log p], \qquad
 #   \mathrm{KL}(q\,\|\,p) = H(q, p) - H(q) = \mathbb{E}_q\left[\log\frac{q}{p}\right] \ge 0.$$
 #
-# For continuous variables the means are integrals over densities. For two Gaussians all of them can be solved:
+# For continuous variables the means are integrals over densities. For two Gaussians they all have formulas:
 #
 # $$H(q) = \tfrac12\log(2\pi e\,\sigma_q^2), \qquad
 #   H(q, p) = \tfrac12\log(2\pi\sigma_p^2) + \frac{\sigma_q^2 + (\mu_q - \mu_p)^2}{2\sigma_p^2}.$$

@@ -1,7 +1,7 @@
 """Data sets by name: from the user's folder, else the cache, else downloaded once and checked.
 
-The MNIST and Fashion-MNIST archives are the official IDX files; what counts as official is the SHA-256 of the
-decompressed bytes, since mirrors compress them differently.
+MNIST and Fashion-MNIST are read from the official IDX files. A file is official if the SHA-256 of its decompressed bytes
+is right: mirrors compress the files differently.
 """
 
 import gzip
@@ -54,15 +54,15 @@ DOWNLOAD_TIMEOUT = 20  # seconds of silence, after which the next mirror is trie
 
 
 class DataNotAvailable(InputError):
-    """The data set is neither on this machine nor can it be downloaded."""
+    """The data set is not on this machine and cannot be downloaded."""
 
 
 @dataclass(frozen=True)
 class Dataset:
     """Images in [0, 1] as float32 of shape (N, height, width, channels), labels as integers of shape (N,).
 
-    The validation images are the first of the training file; curves per epoch come from them. The test images are
-    for the final measures alone.
+    The validation images are the first of the training file. Curves per epoch use them; only the final measures use the
+    test images.
     """
 
     name: str
@@ -84,7 +84,7 @@ class Dataset:
 
 @dataclass(frozen=True)
 class Arrays:
-    """What a data set is read from: images in [0, 1], (N, height, width, channels), labels, (N,), and their SHA-256."""
+    """What a reader returns: images in [0, 1], (N, height, width, channels), labels, (N,), and the SHA-256 of the source."""
 
     train_images: np.ndarray
     train_labels: np.ndarray
@@ -97,8 +97,8 @@ class Arrays:
 class Source:
     """A data set that `load_dataset` knows: how it is described, split and read.
 
-    validation_size: so many of the first training images are for validation
-    read: from the name and the user's folder to the arrays
+    validation_size: the number of training images set aside for validation, from the beginning
+    read: a function of the name and the user's folder that returns the arrays
     """
 
     description: str
@@ -108,13 +108,13 @@ class Source:
 
 
 def load_dataset(name: str = "auto", data_dir: str | Path | None = None) -> Dataset:
-    """Load one of `SOURCES` by name; `auto` is `mnist` where it can be had, else `digits`, and prints which and why.
+    """Load one of `SOURCES` by name; `auto` is `mnist` if available, else `digits`, and prints which and why.
 
-    `data_dir` (default: the environment variable VAE_DATA_DIR) is searched first; it holds one folder per data set,
-    each with the four IDX files, gzip-compressed or raw. After it come the cache and the official mirrors.
+    `data_dir` (default: the environment variable VAE_DATA_DIR) is searched first. It holds one folder per data set, each
+    with the four IDX files, gzip-compressed or raw. Then come the cache and the official mirrors.
 
-    Raises InputError for an unknown name, a `data_dir` that is not there, or a file that is not the official one,
-    and DataNotAvailable where the data is neither at hand nor can be downloaded.
+    Raises InputError for an unknown name, a missing `data_dir`, or a file that is not the official one, and
+    DataNotAvailable if the data is not on this machine and cannot be downloaded.
     """
     if name == "auto":
         try:
@@ -143,7 +143,7 @@ def load_dataset(name: str = "auto", data_dir: str | Path | None = None) -> Data
 
 
 def cache_dir() -> Path:
-    """The folder for downloads: beside Keras' own (KERAS_HOME, or .keras in the home folder)."""
+    """The folder for downloads: `datasets` in Keras' folder (KERAS_HOME, or .keras in the home folder)."""
     return Path(os.environ.get("KERAS_HOME", Path.home() / ".keras")) / "datasets"
 
 

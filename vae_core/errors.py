@@ -1,4 +1,4 @@
-"""The one exception for what a user can mend: bad parameters, missing or damaged data, folders in the way."""
+"""The one exception for problems that a user can fix: bad parameters, missing or damaged data, unusable folders."""
 
 
 class InputError(ValueError):

@@ -53,7 +53,7 @@ class Decoder:
 
 @dataclass(frozen=True)
 class Question:
-    """What the page asks, and shows when the answer is revealed."""
+    """A question of the page, and what it shows with the answer."""
 
     question: str
     answer: str
@@ -65,7 +65,7 @@ class Question:
 
 
 def write_explorer(sweep_dir: Path) -> Path:
-    """Write explorer.html into the folder of a sweep. Raises InputError if there is nothing that it could show."""
+    """Write explorer.html into the folder of a sweep. Raises InputError if there is nothing to show."""
     path = sweep_dir / "explorer.html"
     replace_file(path, explorer_page(sweep_dir))
     return path
@@ -123,7 +123,7 @@ def explorer_page(sweep_dir: Path) -> str:
 
 
 def embedded(sweep_dir: Path, height: int) -> HTML:
-    """The page inside a notebook, so many pixels high. Raises InputError like `explorer_page`."""
+    """The page inside a notebook, `height` pixels high. Raises InputError like `explorer_page`."""
     check_parameters({"height": height})
     page = html.escape(explorer_page(sweep_dir))
     return HTML(
@@ -201,7 +201,7 @@ def _bernoulli_nll(images: np.ndarray, logits: np.ndarray) -> np.ndarray:
 
 
 def _packed(values: np.ndarray, bits: int) -> dict[str, object]:
-    """Whole numbers of so many bits between the least and the largest value of each column; values: (rows, columns)."""
+    """Whole numbers of `bits` bits between the smallest and the largest value of each column; values: (rows, columns)."""
     low, high = values.min(axis=0), values.max(axis=0)  # (columns,)
     step = np.maximum(high - low, np.finfo(np.float32).tiny) / (2**bits - 1)
     whole = np.round((values - low) / step).astype(np.uint16)
@@ -224,7 +224,7 @@ def _deflated(values: np.ndarray) -> str:
 
 
 def _questions(table: pd.DataFrame, shown: Mapping[float, Path], images: int) -> list[Question]:
-    """Questions for a class, with the answers from the results; one weight alone is not asked to be compared.
+    """Questions for a class, with the answers from the results; with one weight, no question compares weights.
 
     table: the loss table of the weights that are shown; images: the number of test images
     """
@@ -297,7 +297,7 @@ def _far_outside(folder: Path) -> tuple[np.ndarray, float, float]:
 
 
 def _render(content: Mapping[str, object], **texts: object) -> str:
-    """The page; texts are escaped, and the policy lets it run its own script and style and ask nobody for anything."""
+    """The page. Texts are escaped, and the policy allows its own script and style and no request."""
     script = "\n".join((TEMPLATE / name).read_text() for name in SCRIPTS)
     style = (TEMPLATE / "explorer.css").read_text()
     digests = {name: f"'sha256-{_digest(text)}'" for name, text in (("script-src", script), ("style-src", style))}

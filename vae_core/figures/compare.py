@@ -148,7 +148,7 @@ def panels_of_codes(
 
 
 def written_curves(histories: Mapping[str, pd.DataFrame], title: str) -> Figure:
-    """Runs whose losses are written otherwise: distortion and rate per epoch, and how far each is from the first.
+    """Runs of one loss written in different ways: distortion and rate per epoch, and the distance from the first run.
 
     histories: for each of at most five ways of writing its history, the first the one to compare with
     """

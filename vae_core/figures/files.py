@@ -16,7 +16,7 @@ from vae_core.runs import replace_file
 
 
 def save_figure(path: Path, figure: Figure, colors: int = 220) -> display.Image:
-    """Save a figure with a palette, for a third of the size or less, and return that very picture for the notebook."""
+    """Save a figure with a palette, at a third of the size or less, and return the same picture for the notebook."""
     picture = _picture(figure)
     # The figure's own colours are chosen by area: a few dots and a legend would lose theirs without the class colours.
     own = np.array(picture.quantize(colors).getpalette(), np.uint8).reshape(-1, 3)
@@ -27,7 +27,7 @@ def save_figure(path: Path, figure: Figure, colors: int = 220) -> display.Image:
 
 
 def save_animation(path: Path, frames: Iterable[Figure], milliseconds: int) -> None:
-    """Write figures as an animated GIF without end; the last picture stays four times as long."""
+    """Write figures as an animated GIF that repeats forever; the last picture stays four times as long."""
     palette = _palette(np.linspace(0, 255, 32)[:, None].repeat(3, axis=1))  # greys
     pictures = [_picture(frame).quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
     durations = [milliseconds] * (len(pictures) - 1) + [4 * milliseconds]
@@ -37,7 +37,7 @@ def save_animation(path: Path, frames: Iterable[Figure], milliseconds: int) -> N
 
 
 def _palette(colors: np.ndarray) -> Image.Image:
-    """These colours, (N, 3) in 0..255, with white, and the class colours, pure and half transparent on white."""
+    """A palette of these colours, (N, 3) in 0..255, white, and the class colours, pure and half transparent on white."""
     classes = 255 * np.array([to_rgb(color) for color in CLASS_COLORS])  # (10, 3)
     palette = Image.new("P", (1, 1))
     colors = colors[colors.min(axis=1) < 247]  # Pillow compares the upper bits: a background would take any near-white

@@ -97,7 +97,7 @@ def decoder_manifold(images: np.ndarray, latent_axes: np.ndarray, title: str, sh
 
 
 def sample_rows(prior: np.ndarray, mixture: np.ndarray, prior_words: list[str], mixture_words: list[str]) -> Figure:
-    """Decoded samples of the prior above decoded samples of the mixture, each under what the judge takes it for.
+    """Decoded samples of the prior above decoded samples of the mixture, each under the judge's opinion.
 
     prior, mixture: (N, height, width, 1) in [0, 1]; words: N each
     """

@@ -30,7 +30,7 @@ def tile(images: np.ndarray) -> np.ndarray:
 
 
 def new_figure(width: float, height: float, rows: int = 1, columns: int = 1, sharey: bool = False):
-    """A figure that pyplot does not hold: nothing to close, and a notebook shows it once."""
+    """A figure outside pyplot: it need not be closed, and a notebook shows it once."""
     figure = Figure(figsize=(width, height), dpi=PIXELS_PER_INCH, layout="constrained")
     return figure, figure.subplots(rows, columns, sharey=sharey)
 
@@ -47,13 +47,13 @@ def prior_rings(axes: Axes) -> None:
 
 
 def ring_handles() -> list[Line2D]:
-    """What the legend says of the circles."""
+    """Legend entries for the circles."""
     styles = {"prior, 1 sigma": "-", "prior, 2 sigma": "--"}
     return [Line2D([], [], color="black", linestyle=style, label=name) for name, style in styles.items()]
 
 
 def class_handles(class_names: tuple[str, ...]) -> list[Line2D]:
-    """What the legend says of the class colours."""
+    """Legend entries for the class colours."""
     return [
         Line2D([], [], color=color, marker="o", markersize=8, linestyle="", label=name)
         for color, name in zip(CLASS_COLORS, class_names, strict=False)
@@ -61,7 +61,7 @@ def class_handles(class_names: tuple[str, ...]) -> list[Line2D]:
 
 
 def covering_square(clouds: Iterable[np.ndarray]) -> tuple[float, float, float, float]:
-    """The least square (x from, x to, y from, y to) around all points and the prior's rings, with a margin."""
+    """The smallest square (x from, x to, y from, y to) around all points and the prior's rings, with a margin."""
     points = np.concatenate([*clouds, [[-2.2, -2.2], [2.2, 2.2]]])  # (N, 2)
     middle, half = (points.min(axis=0) + points.max(axis=0)) / 2, 0.525 * np.ptp(points, axis=0).max()
     return (middle[0] - half, middle[0] + half, middle[1] - half, middle[1] + half)
@@ -97,7 +97,7 @@ def epoch_axis(axes: Axes, label: str) -> None:
 
 
 def marker_of(history: pd.DataFrame) -> str:
-    """A marker where one epoch makes no line."""
+    """A marker if there is only one epoch, which makes no line."""
     return "o" if len(history) == 1 else ""
 
 

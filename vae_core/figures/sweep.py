@@ -1,4 +1,4 @@
-"""Figures of a whole sweep, from its tables and from what the run folders hold. Nothing here trains or reads files."""
+"""Figures of a whole sweep, from its tables and the arrays of its runs. Nothing here trains or reads files."""
 
 from collections.abc import Iterator, Mapping
 
@@ -238,7 +238,7 @@ def weight_frame(
     wide: tuple[float, float, float, float],
     class_names: tuple[str, ...],
 ) -> Figure:
-    """One picture of the animation over the weights: the codes in two windows that stay, and the decoded grid.
+    """One picture of the animation over the weights: the codes in two fixed windows, and the decoded grid.
 
     wide: x from, x to, y from, y to
     """
@@ -273,7 +273,7 @@ def epoch_frames(latent: Latent, class_names: tuple[str, ...], title: str) -> It
 
 
 def _shape(panels: int, side: float) -> tuple[int, int, float]:
-    """Rows, columns and the panels' side in inches: larger than asked where the title would be wider than the sheet."""
+    """Rows, columns and the panels' side in inches, which grows if the title would be wider than the sheet."""
     columns = min(panels, COLUMNS)
     return -(-panels // COLUMNS), columns, max(side, LEAST_WIDTH / columns)
 
@@ -285,7 +285,7 @@ def _class_legend(figure: Figure, class_names: tuple[str, ...]) -> None:
 
 
 def _panels(grid: np.ndarray, content: Mapping[float, object]):
-    """The axes of a sheet with what belongs on each; those left over are switched off."""
+    """The axes of a sheet, each with its content; unused axes are switched off."""
     grid = np.atleast_1d(grid)
     for axes in grid.flat[len(content) :]:
         axes.axis("off")

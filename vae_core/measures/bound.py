@@ -119,21 +119,21 @@ def nll(
     proposals: int = PROPOSALS,
     seed: int = 0,
 ) -> np.ndarray:
-    """-log p(x), importance-weighted: half of the proposals from q(z|x), half from the prior, all for every image.
+    """-log p(x), importance-weighted, for latent spaces of few dimensions: all images share their proposals.
 
     log p(x) ~ log 1/K sum over k of p(x|z_k) p(z_k) / r(z_k),  r(z) = 1/2 (mean over images of q(z|x)) + 1/2 p(z)
 
-    The proposals of an image are draws from q(z|x) of all images and from the prior, so that it holds where the own
-    q(z|x) is no approximation of the posterior, as at weight 0; and one blocked matrix product serves all images. In
-    expectation it is an upper bound, which falls to -log p(x) as K grows (Burda, Grosse and Salakhutdinov 2016,
-    arXiv:1509.00519); the weights are those of Veach and Guibas 1995. It is made for latent spaces of few dimensions:
-    in many, the codes of other images are no help (see `nll_by_own_codes`).
+    Half of the proposals are draws from the q(z|x) of all images, half are from the prior. So the estimate works even
+    where an image's own q(z|x) is a poor approximation of its posterior, as at weight 0, and one blocked matrix product
+    serves all images. In expectation it is an upper bound, which falls to -log p(x) as K grows (Burda, Grosse and
+    Salakhutdinov 2016, arXiv:1509.00519). The weights are those of Veach and Guibas 1995. In many dimensions the codes
+    of other images do not help: see `nll_by_own_codes`.
 
-    All images have the same proposals, so their errors go together: the standard error over images is that of the
-    choice of images, not of the sampling. How far off the estimate is, `quadrature_check` tells.
+    The images share their proposals, so their errors go together. The standard error over images tells how much the
+    choice of images matters, not the sampling; `quadrature_check` tells how far off the estimate is.
 
-    The cross-entropy of grey pixels is no normalised likelihood (see `Bernoulli`): this can be compared between
-    models of the same images, not with likelihoods of black-and-white MNIST.
+    The cross-entropy of grey pixels is not a normalised likelihood (see `Bernoulli`). The numbers compare models of the
+    same images; they cannot be compared with likelihoods of black-and-white MNIST.
 
     images: (N, height, width, channels); mean, log_var: (N, latent_dim); proposals: K, rounded up to a multiple of 2 N
     returns: (N,), nats per image
@@ -150,7 +150,7 @@ def nll(
 def nll_by_own_codes(
     vae: VAE, images: np.ndarray, mean: np.ndarray, log_var: np.ndarray, draws: int = 32, seed: int = 0
 ) -> np.ndarray:
-    """-log p(x), importance-weighted, for latent spaces of many dimensions: each image has proposals of its own.
+    """-log p(x), importance-weighted, for latent spaces of many dimensions: each image has its own proposals.
 
     log p(x) ~ log 1/K sum over k of p(x|z_k) p(z_k) / r(z_k),  r(z) = 1/2 q(z|x) + 1/2 p(z),  K = 2 draws
 
@@ -163,8 +163,7 @@ def nll_by_own_codes(
     rng, deviation = np.random.default_rng(seed), np.exp(log_var / 2)
     weighted = np.empty((2 * draws, len(images)))
     for i in range(2 * draws):
-        noise = rng.standard_normal(mean.shape)
-        z = mean + deviation * noise if i < draws else noise  # (N, latent_dim)
+        z = draw(mean, log_var, rng)[0] if i < draws else rng.standard_normal(mean.shape)  # (N, latent_dim)
         log_prior, log_own = norm.logpdf(z).sum(axis=1), norm.logpdf(z, mean, deviation).sum(axis=1)  # (N,) each
         log_mixture = np.logaddexp(log_own, log_prior) - np.log(2)
         decoded = outputs(vae, z)  # (N, height, width, channels)

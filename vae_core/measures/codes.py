@@ -26,7 +26,7 @@ def measure_codes(
 
 
 def rate_split(mean: np.ndarray, log_var: np.ndarray, samples: int = 2, seed: int = 0) -> dict[str, float]:
-    """What the rate is spent on: telling images apart, and lying where the prior does not.
+    """The two parts of the rate: what tells images apart, and what is spent on codes that lie where the prior does not.
 
     rate = mutual_information + marginal_kl,  with the aggregate posterior q(z) = 1/N sum over images of q(z|x)
     mutual_information = E over images and q(z|x) of log q(z|x) - log q(z), never above log N
@@ -95,8 +95,8 @@ def moments(mean: np.ndarray, log_var: np.ndarray) -> dict[str, float]:
     m = mean of the means,  C = covariance of the means + mean of diag(exp(log_var))
     moment_kl = KL(N(m, C) || N(0, I)) = 1/2 (tr C + m.m - latent_dim - log det C),  in nats
 
-    moment_kl is at most marginal_kl; the rest is what of q(z) is not Gaussian, since the KL divergence of q(z) from
-    N(0, I) is that from N(m, C) plus moment_kl. (The logarithm of the ratio of two Gaussians is quadratic.)
+    moment_kl is at most marginal_kl. The rest comes from the shape of q(z), which is not Gaussian: the KL divergence of
+    q(z) from N(0, I) is that from N(m, C) plus moment_kl. (The logarithm of the ratio of two Gaussians is quadratic.)
 
     mean, log_var: (N, latent_dim)
     returns: `code_mean_z<i>`, `code_cov_z<i>z<j>` for i <= j, `moment_kl`, and two distances from the origin, root mean
@@ -120,7 +120,7 @@ def moments(mean: np.ndarray, log_var: np.ndarray) -> dict[str, float]:
 def knn_accuracy(
     train_mean: np.ndarray, train_labels: np.ndarray, mean: np.ndarray, labels: np.ndarray, neighbours: int = 10
 ) -> dict[str, float]:
-    """Share of test codes whose class is that of most of their 10 nearest training codes, with its standard error.
+    """Share of test codes with the class of most of their 10 nearest training codes, and its standard error.
 
     train_mean: (N, latent_dim), mean: (M, latent_dim); labels: (N,) and (M,)
     """

@@ -1,4 +1,4 @@
-"""What is said about the weight, decided by the numbers of a sweep: the verdict changes if the numbers do."""
+"""Common claims about the weight, decided by the numbers of a sweep: if the numbers change, so do the verdicts."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ USUAL = (0.5, 2.0)  # the weights from the one to the other are tutorial 004's "
 
 @dataclass(frozen=True)
 class Evidence:
-    """For each seed, a number to show and a margin: how far the number lies on the side that the claim needs."""
+    """For each seed, a number to show and a margin, which is above 0 if the number supports the claim."""
 
     number: pd.Series
     margin: pd.Series
@@ -25,7 +25,7 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Claim:
-    """A statement, who makes it, what would decide it, and the function from measures to the evidence.
+    """A statement, its source, the criterion that decides it, and the function that finds the evidence in the measures.
 
     The function gets a frame with one column per measure and weight, one row per seed: `by_seed["rate"][1.0]`. It may
     return None where the sweep lacks the weights that the claim is about.
@@ -105,7 +105,7 @@ def _largest_rise(measure: pd.DataFrame) -> pd.Series:
 
 
 def _fall_from_one(measure: str, unit: str = "", limit: float = 0.0) -> Callable[[pd.DataFrame], Evidence | None]:
-    """By how much a measure is lower at the largest weight than at 1."""
+    """How much lower a measure is at the largest weight than at 1."""
 
     def evidence(by_seed: pd.DataFrame) -> Evidence | None:
         if _largest(by_seed) <= USUAL[1]:
@@ -116,9 +116,9 @@ def _fall_from_one(measure: str, unit: str = "", limit: float = 0.0) -> Callable
 
 
 def _usual_are_best(measure: str, sign: int, unit: str = "") -> Callable[[pd.DataFrame], Evidence | None]:
-    """By how much the worst of the usual weights is better than the best of the others; sign 1: large is good.
+    """How much better the worst of the usual weights is than the best of the others; sign 1: large is good.
 
-    The two are chosen by their means over seeds: chosen anew for every seed, noise alone would speak against the claim.
+    The two are chosen by their means over seeds. If they were chosen for each seed, noise alone would refute the claim.
     """
 
     def evidence(by_seed: pd.DataFrame) -> Evidence | None:
@@ -133,17 +133,17 @@ def _usual_are_best(measure: str, sign: int, unit: str = "") -> Callable[[pd.Dat
 
 
 def _small(evidence: Callable[[pd.DataFrame], Evidence]) -> Callable[[pd.DataFrame], Evidence | None]:
-    """For claims about very small weights: nothing where the least is one of the usual ones or larger."""
+    """For claims about very small weights: no evidence if the smallest weight is a usual one or larger."""
     return lambda by_seed: evidence(by_seed) if _least(by_seed) < USUAL[0] else None
 
 
 def _large(evidence: Callable[[pd.DataFrame], Evidence]) -> Callable[[pd.DataFrame], Evidence | None]:
-    """For claims about large weights: nothing where the largest is one of the usual ones or smaller."""
+    """For claims about large weights: no evidence if the largest weight is a usual one or smaller."""
     return lambda by_seed: evidence(by_seed) if _largest(by_seed) > USUAL[1] else None
 
 
 def _share_told(by_seed: pd.DataFrame) -> Evidence:
-    """The least share of the rate that is mutual information, over the weights whose rate is more than noise."""
+    """The smallest share of mutual information in the rate, over the weights whose rate is more than noise."""
     shares = (by_seed["mutual_information"] / by_seed["rate"]).where(by_seed["rate"] > COLLAPSED_RATE)
     return _above(shares.min(axis=1), 0.9)
 
@@ -169,7 +169,7 @@ CLAIMS = (
     ),
     Claim(
         "At a large weight draws from q(z|x), which the decoder gets, gather at the origin",
-        "tutorial 004, as one may read it",
+        "tutorial 004, one reading",
         "at the largest weight they are nearer to it than samples of the prior (number: draw_spread, below 0.9)",
         _large(lambda by_seed: _below(by_seed["draw_spread"][_largest(by_seed)], 0.9)),
     ),
@@ -209,7 +209,7 @@ CLAIMS = (
     ),
     Claim(
         "Very small weights lack digits because their decoder has not learned them",
-        "tutorial 004, as one may read it",
+        "tutorial 004, one reading",
         "at the least weight samples at codes like those of training images lack a class too (number: classes seen)",
         _small(_least_weight_draws_all_classes("mixture")),
     ),
@@ -262,7 +262,7 @@ CLAIMS = (
     ),
     Claim(
         "The codes together look like the prior because each q(z|x) is brought near it",
-        "tutorial 003, as one may read it",
+        "tutorial 003, one reading",
         "at 1 the mean distance of q(z|x) from the prior is below 0.1 nats (number: rate)",
         _at(1.0, lambda by_seed: _below(by_seed["rate"][1.0], 0.1, " nats")),
     ),

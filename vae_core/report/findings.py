@@ -1,4 +1,4 @@
-"""What a sweep shows, computed from its tables: statements that come out otherwise if the numbers do."""
+"""What a sweep shows, computed from its tables: if the numbers change, so do the statements."""
 
 from functools import partial
 from itertools import pairwise
@@ -114,7 +114,7 @@ def _per_weight(losses: pd.DataFrame, name: str) -> list[str]:
 
 
 def surprises(runs: Runs) -> dict[str, str]:
-    """Questions whose answers a reader may not expect; none for a sweep that lacks the weights 0 or 1.
+    """Questions with answers that a reader may not expect; none if the sweep lacks the weight 0 or 1.
 
     The numbers are means ± standard deviations over seeds.
     """

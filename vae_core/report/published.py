@@ -42,7 +42,7 @@ def reproduction_check(sweep_dir: Path) -> str:
 
 
 def renew_pages(sweep_dir: Path) -> None:
-    """Write the gallery and the tutorials' table anew if the sweep or lesson that has changed is a published one."""
+    """Write the gallery and the tutorials' page anew if a published sweep or lesson has changed."""
     if PUBLISHED not in sweep_dir.resolve().parents:
         return
     if folders := finished_folders(SWEEPS / "mnist"):

@@ -1,13 +1,13 @@
-"""The notebooks in the order in which they are read: the one list that commands and pages take them from."""
+"""The notebooks in reading order. Commands and pages take them from this list."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A notebook: what it shows, how long it takes, and what an execution leaves.
+    """A notebook: what it shows, how many minutes it takes, and what an execution leaves.
 
-    leaves: "notebook", the executed notebook alone; "run", a run folder; "", neither of them by itself
+    leaves: "notebook" for the executed notebook alone, "run" for a run folder, "" if it is not run as a lesson
     """
 
     name: str

@@ -28,14 +28,14 @@ WINDOWS = {  # a grid of `Latent`: its axes there, and what the sheet says of it
 
 
 def write_tables(sweep_dir: Path, runs: Runs) -> None:
-    """Write summary.csv, one row per run, and the loss table, one row per weight, each file whole or not at all."""
+    """Write summary.csv, one row per run, and the loss table, one row per weight; each file whole or not at all."""
     replace_file(sweep_dir / "summary.csv", runs.table().to_csv(index=False))
     replace_file(sweep_dir / "loss_table.csv", loss_table(runs).to_csv(index=False))
     replace_file(sweep_dir / "loss_table.md", loss_table_page(runs))
 
 
 def draw_sheets(sweep_dir: Path, runs: Runs) -> None:
-    """Draw what the tables show for all seeds; then one panel, line or frame per weight, from its first seed."""
+    """Draw the tables of all seeds, then one panel, line or frame per weight, from its first seed."""
     losses = loss_table(runs)
     _save_sheet(sweep_dir, "rate_distortion", sheets.rate_distortion(runs))
     _save_sheet(sweep_dir, "rate_split", sheets.rate_split(losses, np.log(runs.measures["images"].iloc[0])))
@@ -97,7 +97,7 @@ def _by_weight(shown: Runs) -> dict[float, Path]:
 
 
 def _read_latents(shown: Runs) -> dict[float, Latent] | None:
-    """The arrays of each weight's run, or None, with a word, where not every run has them."""
+    """The arrays of each weight's run; None, and a message, if a run has none."""
     if not all((folder / "latent.npz").exists() for folder in shown.folders):
         print("sheets of codes and images are not redrawn: not every run has its latent.npz", file=sys.stderr)
         return None

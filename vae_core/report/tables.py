@@ -14,7 +14,7 @@ DRAWN = ["confidence", "class_entropy", "classes", "sharpness"]
 
 
 def loss_table(runs: Runs) -> pd.DataFrame:
-    """One row per kl_weight: mean and standard deviation over seeds; with one seed the deviation is not known (NaN)."""
+    """One row per kl_weight: mean and standard deviation over seeds; with one seed the deviation is NaN."""
     kl_weight = runs.settings["kl_weight"]
     settings, measures = runs.settings.groupby(kl_weight), runs.measures.groupby(kl_weight)
     columns = {"dataset": settings["dataset"].first(), "epochs": settings["epochs"].first(), "seeds": settings.size()}
@@ -48,7 +48,7 @@ def readable_table(losses: pd.DataFrame, names: Sequence[str] = COMPARED) -> pd.
 
 
 def drawn_table(runs: Runs) -> pd.DataFrame:
-    """What the judge says of samples of the prior and of the mixture, per weight, and of the real test images."""
+    """The judge's scores of samples from the prior and from the mixture, per weight, and of the real test images."""
     losses = loss_table(runs)
     sources = {name: readable_table(losses, [f"{name}_{score}" for score in DRAWN]) for name in ("prior", "mixture")}
     rows = {

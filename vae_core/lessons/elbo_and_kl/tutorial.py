@@ -1,6 +1,6 @@
 """What tutorials 001 and 003 say about the ELBO and its KL terms, beside what came out; and the notebook's sentences.
 
-Tutorial 001's Gaussian term is written here as it stands there, wrong, and then corrected one step at a time.
+Tutorial 001's Gaussian term is wrong. It is coded as printed, and then corrected one step at a time.
 """
 
 from collections.abc import Callable, Mapping
