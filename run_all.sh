@@ -53,7 +53,7 @@ find_python() {
 # that was copied or moved along with the folder would go on using the old one.
 stamp() {
     echo "$root"
-    cat "$root/requirements.txt"
+    cat "$root/requirements.txt" "$root/notebooks/.jupyter/jupyter_server_config.py"
 }
 
 set_up() {
@@ -62,9 +62,11 @@ set_up() {
     fi
     local base
     base=$(find_python)
-    echo "Setting up .venv with $("$base" --version) (about 2 GB, a minute or two) ..." >&2
+    echo "Setting up .venv with $("$base" --version) (about 2.7 GB, a minute or two) ..." >&2
     "$base" -m venv --clear "$root/.venv"
     (cd "$root" && "$python" -m pip install --quiet --disable-pip-version-check -r requirements.txt)
+    mkdir -p "$root/.venv/etc/jupyter"
+    cp "$root/notebooks/.jupyter/jupyter_server_config.py" "$root/.venv/etc/jupyter/"
     stamp >"$root/.venv/installed"
 }
 

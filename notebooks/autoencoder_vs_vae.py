@@ -143,9 +143,9 @@ figures.save_figure(run / "progress.png", figure, colors=24)
 
 # %% [markdown]
 # The same for 1,000 samples: how sure is a small classifier, trained on the real training images, of what it sees? And
-# how many classes does it see in 1 % of the images or more? The classifier is called the judge from here on. It knows
-# only the classes, so it must name one for a picture of nothing too. The next table has its confidence in the real test
-# images.
+# how many classes does it see in 1 % of the images or more? This classifier is the judge from here on. It knows only
+# the classes, so it must name one even for a picture of nothing. Its confidence in the real test images is in the next
+# section's table.
 
 # %%
 judge = measures.train_judge(data)

@@ -144,7 +144,7 @@ figures.save_figure(run / "on_demand.png", on_demand, colors=24)
 
 # %% [markdown]
 # A judge, a small classifier trained on the real images, looks at 1,000 images of each class. It knows only the
-# classes, so it must name one for a picture of nothing too. The last column is its score on real test images.
+# classes, so it must name one even for a picture of nothing. The last column is its score on real test images.
 
 # %%
 judge = measures.train_judge(data)

@@ -30,7 +30,7 @@ from vae_core.report.reading_order import READING_ORDER
 from vae_core.report.sheets import ANIMATIONS, SHEETS
 from vae_core.report.tables import loss_table
 from vae_core.statistics import mean_and_spread
-from vae_core.sweep.__main__ import parser
+from vae_core.sweep.command import parser
 from vae_core.sweep.plan import plan
 
 README = runs.PROJECT / "README.md"

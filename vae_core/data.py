@@ -1,7 +1,7 @@
 """Data sets by name: from the user's folder, else the cache, else downloaded once and checked.
 
-MNIST and Fashion-MNIST are read from the official IDX files. A file is official if the SHA-256 of its decompressed bytes
-is right: mirrors compress the files differently.
+MNIST and Fashion-MNIST are read from the official IDX files. A file is official if the SHA-256 of its decompressed
+bytes is right: mirrors compress the files differently.
 """
 
 import gzip
@@ -84,7 +84,7 @@ class Dataset:
 
 @dataclass(frozen=True)
 class Arrays:
-    """What a reader returns: images in [0, 1], (N, height, width, channels), labels, (N,), and the SHA-256 of the source."""
+    """What a reader returns: images in [0, 1], (N, height, width, channels), labels, (N,), and a SHA-256 of both."""
 
     train_images: np.ndarray
     train_labels: np.ndarray
@@ -110,8 +110,8 @@ class Source:
 def load_dataset(name: str = "auto", data_dir: str | Path | None = None) -> Dataset:
     """Load one of `SOURCES` by name; `auto` is `mnist` if available, else `digits`, and prints which and why.
 
-    `data_dir` (default: the environment variable VAE_DATA_DIR) is searched first. It holds one folder per data set, each
-    with the four IDX files, gzip-compressed or raw. Then come the cache and the official mirrors.
+    `data_dir` (default: the environment variable VAE_DATA_DIR) is searched first. It holds one folder per data set,
+    each with the four IDX files, gzip-compressed or raw. Then come the cache and the official mirrors.
 
     Raises InputError for an unknown name, a missing `data_dir`, or a file that is not the official one, and
     DataNotAvailable if the data is not on this machine and cannot be downloaded.

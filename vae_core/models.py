@@ -192,6 +192,7 @@ def build_vae(
     seed: int,
     optimizer: keras.optimizers.Optimizer,
     likelihood: Likelihood = BERNOULLI,
+    rate_term: Callable = weighted_rate,
     kind: type[VAE] = VAE,
     jit_compile: bool = True,
 ) -> VAE:
@@ -201,7 +202,7 @@ def build_vae(
     jit_compile: False for convolutions, which XLA makes slow on a CPU
     """
     keras.utils.set_random_seed(seed)
-    vae = kind(encoder(), decoder(), kl_weight, seed, likelihood)
+    vae = kind(encoder(), decoder(), kl_weight, seed, likelihood, rate_term)
     vae.compile(optimizer=optimizer, jit_compile=jit_compile)
     return vae
 

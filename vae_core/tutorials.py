@@ -15,7 +15,8 @@ TUTORIALS = {
     "002": '"Variational Autoencoder" by Antonio Lorenzo, a web page; its address is not known',
     "003": 'the variational part of a series that begins with "Intro to Autoencoders"; its address is not known',
     "004": "a Chinese version of Vincent Lunot's \"On the use of the Kullback-Leibler divergence in Variational "
-    'Autoencoders", www.vincent-lunot.com/post',
+    'Autoencoders", www.vincent-lunot.com/post/on-the-use-of-the-kullback-leibler-divergence-in-variational-'
+    "autoencoders",
 }
 TUTORIAL_FILE = "tutorial_numbers.csv"  # in the run folder of a lesson
 PIXELS = 28 * 28

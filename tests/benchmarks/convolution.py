@@ -18,7 +18,8 @@ import pandas as pd
 import tensorflow as tf
 
 from vae_core import training
-from vae_core.architectures import conv_vae, four_conv_vae
+from vae_core.lessons.conv_vae_binarized_mnist.model import conv_vae
+from vae_core.lessons.conv_vae_fashion.model import four_conv_vae
 from vae_core.models import reference_vae
 
 MODELS = {"reference_vae": (reference_vae, 128), "conv_vae": (conv_vae, 100), "four_conv_vae": (four_conv_vae, 32)}

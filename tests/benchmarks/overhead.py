@@ -11,7 +11,7 @@ from pathlib import Path
 import nbformat
 import pandas as pd
 
-from vae_core.engine import connect, execute_all
+from vae_core.sweep.workers import connect, execute_all
 
 STUB = """
 import json

@@ -1,4 +1,4 @@
-"""How fast the suite is beside the plainest port of seed 004 to Keras 3, on real MNIST, both in one run.
+"""How fast the suite is beside the plainest port of tutorial 004 to Keras 3, on real MNIST, both in one run.
 
 python -m tests.benchmarks.speed                       the full comparison: 8 weights, 40 epochs, under half an hour
 python -m tests.benchmarks.speed --kl-weights 0 1 --epochs 4
@@ -22,9 +22,9 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from vae_core import figures, latent, training, windows
+from vae_core import figures, latent, training
 from vae_core.data import load_dataset
-from vae_core.models import VAE, mlp_decoder, mlp_encoder, reference_vae
+from vae_core.models import VAE, dense_decoder, dense_encoder, reference_vae
 
 WORKERS = 2
 # Multiplications and additions of the matrix products per image: the first layer has no gradient towards its input.
@@ -46,14 +46,14 @@ class EpochClock(keras.callbacks.Callback):
 
 
 def baseline(kl_weights: list[float], epochs: int) -> dict[str, float]:
-    """Seed 004 in Keras 3, plainly."""
+    """Tutorial 004 in Keras 3, plainly."""
     data = load_dataset("mnist")
     epoch_seconds, manifold_seconds = [], []
     axis = np.linspace(-3, 3, 30)
     with tempfile.TemporaryDirectory() as folder:
         for kl_weight in kl_weights:
             keras.utils.set_random_seed(0)
-            vae = VAE(mlp_encoder(), mlp_decoder(), kl_weight, seed=0)
+            vae = VAE(dense_encoder((512,)), dense_decoder((512,)), kl_weight, seed=0)
             vae.compile(optimizer=keras.optimizers.Adam(1e-3))
             clock = EpochClock()
             validation = (data.validation_images,)
@@ -83,7 +83,7 @@ def suite(threads: int, epochs: int) -> dict[str, float]:
     vae = reference_vae(1.0, seed=0)
     _, seconds = training.train(vae, data, epochs, batch_size=128, seed=0)
     start = time.perf_counter()
-    latent.decode_grid(vae, windows.uniform_axes())
+    latent.decode_grid(vae, latent.uniform_axes())
     manifold = time.perf_counter() - start
     square = tf.random.normal((2048, 2048))
     best = min(timed(lambda: (square @ square).numpy()) for _ in range(10))

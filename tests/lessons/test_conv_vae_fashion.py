@@ -49,7 +49,7 @@ def test_the_notebook_runs_and_writes_a_whole_run_folder(executed):
     assert_publishable(executed / "out.ipynb")
     assert {path.name for path in run.iterdir()} == FILES
     assert runs.is_done(run)
-    assert sum(path.stat().st_size for path in run.iterdir() if path.name not in runs.NOT_COMMITTED) < 1.5e6
+    assert sum(path.stat().st_size for path in run.iterdir() if path.name not in runs.MODEL_FILES) < 1.5e6
     config = json.loads((run / "config.json").read_text())
     asked = set(papermill.inspect_notebook(str(NOTEBOOK))) - {"data_dir", "run_dir"}
     assert set(config) == asked | {"data_checksum"}

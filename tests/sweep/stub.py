@@ -8,8 +8,6 @@ from pathlib import Path
 
 import nbformat
 
-from vae_core.sweep.__main__ import main
-
 PARAMETERS = """
 dataset: str = "digits"
 kl_weight: float = 1.0
@@ -72,4 +70,6 @@ def write_stub(folder: Path) -> Path:
 
 
 if __name__ == "__main__":
+    from vae_core.sweep.command import main
+
     sys.exit(main(sys.argv[2:], Path(sys.argv[1])))

@@ -18,7 +18,7 @@ from tests.test_notebooks import RUN_FILES, assert_publishable
 from vae_core import data, runs
 from vae_core.errors import InputError
 from vae_core.report.sheets import ANIMATIONS, SHEETS
-from vae_core.sweep import __main__ as command
+from vae_core.sweep import command
 from vae_core.sweep.execute import execute_notebook
 from vae_core.sweep.plan import plan, remarks, sort_out
 
@@ -254,7 +254,7 @@ def test_auto_is_settled_before_the_runs_start(tmp_path, monkeypatch, capsys):
         (["--kl-weights", "-1"], "kl_weight must be at least 0, not -1.0"),
         (["--kl-weights", "1", "nan"], "kl_weight must be a finite number, not nan"),
         (["--kl-weights", "half"], "argument --kl-weights: invalid float value: 'half' (--help lists the options)"),
-        (["--dataset", "minst"], "unknown data set 'minst': choose one of mnist, fashion_mnist, digits, auto"),
+        (["--dataset", "minst"], f"unknown data set 'minst': choose one of {', '.join(data.SOURCES)}, auto"),
         (["--epochs", "0"], "epochs must be at least 1, not 0"),
         (["--seeds", "-3"], "seed must be at least 0, not -3"),
         (["--workers", "0"], "--workers must be at least 1, not 0"),

@@ -201,7 +201,7 @@ def _bernoulli_nll(images: np.ndarray, logits: np.ndarray) -> np.ndarray:
 
 
 def _packed(values: np.ndarray, bits: int) -> dict[str, object]:
-    """Whole numbers of `bits` bits between the smallest and the largest value of each column; values: (rows, columns)."""
+    """Whole numbers of `bits` bits from the smallest to the largest value of each column; values: (rows, columns)."""
     low, high = values.min(axis=0), values.max(axis=0)  # (columns,)
     step = np.maximum(high - low, np.finfo(np.float32).tiny) / (2**bits - 1)
     whole = np.round((values - low) / step).astype(np.uint16)

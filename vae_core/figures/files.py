@@ -37,7 +37,7 @@ def save_animation(path: Path, frames: Iterable[Figure], milliseconds: int) -> N
 
 
 def _palette(colors: np.ndarray) -> Image.Image:
-    """A palette of these colours, (N, 3) in 0..255, white, and the class colours, pure and half transparent on white."""
+    """These colours, (N, 3) in 0..255, white, and the class colours, pure and half transparent on white."""
     classes = 255 * np.array([to_rgb(color) for color in CLASS_COLORS])  # (10, 3)
     palette = Image.new("P", (1, 1))
     colors = colors[colors.min(axis=1) < 247]  # Pillow compares the upper bits: a background would take any near-white

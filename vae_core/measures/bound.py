@@ -16,7 +16,7 @@ from scipy.stats import norm
 from vae_core.data import Dataset
 from vae_core.latent import draw, outputs
 from vae_core.likelihoods import Likelihood
-from vae_core.losses import kl_divergence
+from vae_core.losses import kl_divergence, rate_per_dimension
 from vae_core.measures.codes import log_aggregate_posterior
 from vae_core.models import VAE, Sampling
 from vae_core.statistics import with_error
@@ -95,7 +95,8 @@ def terms(
 ) -> dict[str, np.ndarray]:
     """Both terms, the distortion averaged over draws from q(z|x), and their sums.
 
-    objective = distortion + kl_weight * rate,  negative_elbo = distortion + rate >= -log p(x)
+    objective = distortion + kl_weight * rate, or what the VAE charges for the rate in its place
+    negative_elbo = distortion + rate >= -log p(x)
 
     images: (N, height, width, channels); mean, log_var: (N, latent_dim)
     returns: four arrays (N,), nats per image
@@ -103,10 +104,11 @@ def terms(
     sampling = Sampling(seed)
     draws = [vae.likelihood.nll(images, outputs(vae, np.asarray(sampling(mean, log_var)))) for _ in range(samples)]
     distortion, rate = np.mean(draws, axis=0), np.asarray(kl_divergence(mean, log_var))  # (N,) each
+    charged = np.asarray(vae.rate_term(rate_per_dimension(mean, log_var), vae.kl_weight))  # (N,)
     return {
         "distortion": distortion,
         "rate": rate,
-        "objective": distortion + float(vae.kl_weight) * rate,
+        "objective": distortion + charged,
         "negative_elbo": distortion + rate,
     }
 

@@ -12,8 +12,8 @@ from vae_core import runs
 from vae_core.errors import InputError
 from vae_core.report.published import renew_pages
 from vae_core.report.reading_order import READING_ORDER, Entry
-from vae_core.sweep.__main__ import main as run_sweep
-from vae_core.sweep.__main__ import termination_as_interrupt
+from vae_core.sweep.command import main as run_sweep
+from vae_core.sweep.command import termination_as_interrupt
 from vae_core.sweep.execute import execute_notebook, last_line
 from vae_core.sweep.lock import locked
 from vae_core.sweep.plan import make_folders_absolute

@@ -97,10 +97,10 @@ def convergence_verdict(measured: Mapping[str, float], name: str) -> str:
     lag, half = measured[f"{key}_behind"], measured.get(f"{key}_behind_interval")
     text += f", on average over the epochs {_apart(lag)} it"
     if half is None:
-        return f"{text}; with one seed nothing tells whether that is more than chance"
+        return f"{text}; one seed cannot tell whether that is more than chance"
     text += f" (95 % interval over {seeds} seeds: {lag - half:z.2f} to {lag + half:z.2f})"
     if abs(lag) <= half:
-        return f"{text}: no difference on average over the epochs that {seeds} seeds can show"
+        return f"{text}: {seeds} seeds show no difference on average over the epochs"
     direction = "higher" if lag > 0 else "lower"
     return f"{text}: its validation objective is {direction} on average over the epochs, the start included"
 

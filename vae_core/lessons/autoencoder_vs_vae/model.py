@@ -80,7 +80,8 @@ def squared_error_vae(
 ) -> VAE:
     """Tutorial 003's dense model with summed squared errors, compiled with Adam: 784 -> 512 -> 30-D -> 512 -> 784.
 
-    The tutorial prints no layer sizes: the 512 are ours. A seed gives all PARAMETERISATIONS the same initial weights.
+    The tutorial prints no layer sizes: 512 is this suite's choice. A seed gives all PARAMETERISATIONS the same initial
+    weights.
     """
     return build_vae(
         lambda: PARAMETERISATIONS[parameterisation](hidden_units, latent_dim),

@@ -30,7 +30,7 @@ FORMULA_LABELS = {  # of the columns of `formula_table`
 
 @dataclass(frozen=True)
 class Estimates:
-    """One quantity by both estimates of the ELBO, from the same draws z ~ q(z|x): an array each, draws first.
+    """One quantity by both estimates of the ELBO, from the same draws z ~ q(z|x): an array each.
 
     single_sample: log p(x|z) + log p(z) - log q(z|x)
     analytic_kl: log p(x|z) - KL(q(z|x) || p(z))

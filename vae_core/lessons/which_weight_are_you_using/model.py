@@ -120,6 +120,7 @@ def train_keras_guide(dataset: Dataset, seed: int) -> dict[str, CustomLossVAE]:
             seed,
             keras.optimizers.Adam(1e-3),
             kind=partial(CustomLossVAE, custom_loss=partial(_of_outputs, row.loss)),
+            jit_compile=False,  # as Keras chooses by itself on a CPU
         )
         vaes[name].fit(dataset.train_images, epochs=2, batch_size=64, verbose=0)
     return vaes
