@@ -15,7 +15,7 @@ import pytest
 
 from vae_core import runs
 
-DISTRIBUTIONS = {"sklearn": "scikit-learn", "PIL": "pillow", "IPython": "ipython"}  # where they are not called as they are imported
+DISTRIBUTIONS = {"sklearn": "scikit-learn", "PIL": "pillow", "IPython": "ipython"}  # by what is imported
 PROJECT = tomllib.loads((runs.PROJECT / "pyproject.toml").read_text())["project"]
 
 

@@ -88,7 +88,8 @@ def test_the_report_shows_the_sheets_and_the_computed_findings(digits_sweep):
     assert "No sweep of the data set digits is published" in text
     cells = nbformat.reads(text, nbformat.NO_CONVERT).cells
     assert sum("image/png" in output.get("data", {}) for cell in cells for output in cell.get("outputs", [])) == 10
-    assert sum("image/gif" in output.get("data", {}) for cell in cells for output in cell.get("outputs", [])) == 2
+    assert "image/gif" not in text  # a page of images that move is large, and they get lost in HTML
+    assert all(f"]({name}.gif)" in text for name in ANIMATIONS)
     assert "0.5, 1 and 2 are best: by nll" in text
 
 
@@ -197,12 +198,11 @@ def test_runs_that_are_older_than_a_parameter_count_as_made_at_its_default(digit
         assert runs.is_done(folder / name)
     again = run_sweep(*digits_sweep[1], "--seeds", 0, 1, "--results", tmp_path)
     assert again.returncode == 0, again.stdout + again.stderr
-    assert again.stderr.splitlines()[:2] == [
-        "4 of 4 runs are done already",
-        "2 runs were made before threads existed: they count as threads 1",
-    ]
+    done, older = again.stderr.splitlines()[:2]
+    assert done.startswith("4 of 4 runs are done already")
+    assert older == "2 runs were made before threads existed: they count as threads 1"
     assert pd.read_csv(folder / "summary.csv")["threads"].tolist() == [1, 1, 1, 1]
-    assert "nan" not in (folder / "report.ipynb").read_text().lower().split('"image/png"')[0]
+    assert_publishable(folder / "report.ipynb")
 
 
 def test_runs_that_are_older_than_a_parameter_differ_from_a_sweep_at_another_value(digits_sweep, tmp_path):

@@ -237,8 +237,8 @@ def train_variant(
             kl_weight,
             seed,
             keras.optimizers.get(optimizer),
-            variant.likelihood,
-            variant.kind,
+            likelihood=variant.likelihood,
+            kind=variant.kind,
         )
         vae.optimizer.learning_rate = learning_rate
         history, _ = training.train(vae, dataset, epochs, batch_size, seed)

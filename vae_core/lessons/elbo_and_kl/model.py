@@ -178,8 +178,8 @@ class GaussianVAE(VAE):
 class LearnedVarianceVAE(GaussianVAE):
     """The logarithm of the variance is one more weight of the model; it starts at the given likelihood's variance."""
 
-    def __init__(self, encoder, decoder, kl_weight: float, seed: int, likelihood: Gaussian):
-        super().__init__(encoder, decoder, kl_weight, seed, likelihood)
+    def __init__(self, encoder, decoder, kl_weight: float, seed: int, likelihood: Gaussian, *others, **kwargs):
+        super().__init__(encoder, decoder, kl_weight, seed, likelihood, *others, **kwargs)
         start = keras.initializers.Constant(float(np.log(likelihood.variance)))
         self.log_variance = self.add_weight(shape=(), initializer=start, name="log_variance")
         self.likelihood = LearnedGaussian(self.log_variance)
@@ -233,8 +233,8 @@ def gaussian_vae(
         kl_weight,
         seed,
         keras.optimizers.Adam(learning_rate),
-        likelihood,
-        kind,
+        likelihood=likelihood,
+        kind=kind,
     )
 
 
