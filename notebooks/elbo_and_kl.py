@@ -294,7 +294,7 @@ run = models.trained(vae, history)
 trained = {models.RUN: run} | models.train_others(data, kl_weight, **settings)
 histories = {name: numbers.at_unit_variance(model) for name, model in trained.items()}
 title = f"{data.name}: validation images, all distortions at variance 1; the run's kl_weight is {kl_weight:g}"
-figures.save_figure(folder / "twins.png", figures.written_curves(histories, title))
+figures.save_figure(folder / "twins.png", figures.distance_curves(histories, title))
 
 # %%
 Markdown(tutorial.twin_sentence(trained))

@@ -180,7 +180,7 @@ Markdown(measures.proof_table(seed).to_markdown(disable_numparse=True))
 
 # %%
 histories, shortened = model.train_with_sums_and_means(data, **settings)
-figures.written_curves(histories, f"{data.name}: losses of sums and of means")
+figures.distance_curves(histories, f"{data.name}: losses of sums and of means")
 
 # %% [markdown]
 # Here are the numbers, on the validation images, in nats per image. The third column is the largest distance from the

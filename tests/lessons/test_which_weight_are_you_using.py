@@ -107,7 +107,7 @@ def history(shift):
 def test_the_figure_shows_every_run_and_its_distance_from_the_first():
     shifts = {"sums": 0, "another seed": 1, "means": 0.01, "means, epsilon": 1e-5, "other": -50}
     histories = {name: history(shift) for name, shift in shifts.items()}
-    panels = figures.written_curves(histories, "title").axes
+    panels = figures.distance_curves(histories, "title").axes
     assert [len(axes.lines) for axes in panels] == [5, 5, 4]
     assert all(axes.get_xlabel() == "epoch" and "nats/image" in axes.get_ylabel() for axes in panels)
     assert panels[2].lines[-1].get_ydata() == pytest.approx([100, 100, 100])

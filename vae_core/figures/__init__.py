@@ -1,6 +1,6 @@
 """Arrays to matplotlib figures, and figures to small files."""
 
-from vae_core.figures.compare import curves, image_grid, panels_of_codes, planes, spaces, written_curves
+from vae_core.figures.compare import curves, distance_curves, image_grid, panels_of_codes, planes, spaces
 from vae_core.figures.files import save_animation, save_figure
 from vae_core.figures.run import (
     decoder_manifold,
@@ -16,6 +16,7 @@ __all__ = [
     "covering_square",
     "curves",
     "decoder_manifold",
+    "distance_curves",
     "image_grid",
     "image_pairs",
     "image_row",
@@ -27,5 +28,4 @@ __all__ = [
     "save_figure",
     "spaces",
     "training_curves",
-    "written_curves",
 ]

@@ -21,7 +21,7 @@ from vae_core.figures.style import (
     scatter_classes,
 )
 
-WRITTEN_STYLES = (
+DISTANCE_STYLES = (
     {"color": "#94a4a2", "linewidth": 7},  # wide, so that a curve on top of it leaves it to be seen
     {"color": "#3f90da", "linewidth": 1.5},
     {"color": "#bd1f01", "linewidth": 2, "linestyle": "--"},
@@ -147,14 +147,14 @@ def panels_of_codes(
     return figure
 
 
-def written_curves(histories: Mapping[str, pd.DataFrame], title: str) -> Figure:
+def distance_curves(histories: Mapping[str, pd.DataFrame], title: str) -> Figure:
     """Runs of one loss written in different ways: distortion and rate per epoch, and the distance from the first run.
 
     histories: for each of at most five ways of writing its history, the first the one to compare with
     """
     figure, panels = new_figure(12, 5, columns=3)
     first = next(iter(histories.values()))
-    for (name, history), style in zip(histories.items(), WRITTEN_STYLES, strict=False):
+    for (name, history), style in zip(histories.items(), DISTANCE_STYLES, strict=False):
         style = {"marker": marker_of(history), "label": name, **style}
         panels[0].plot(history["epoch"], history["val_distortion"], **style)
         panels[1].plot(history["epoch"], history["val_rate"], **style)
