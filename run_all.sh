@@ -132,7 +132,7 @@ test)
     cd "$root"
     "$python" -m ruff check .
     "$python" -m ruff format --check .
-    "$python" -m pytest "$@"
+    "$python" -m pytest -n logical --maxprocesses 8 --dist loadfile "$@"
     ;;
 [!-]*)
     echo "run_all.sh: no command '$1': there are lab, lessons, publish and test, and the options of the sweep" \

@@ -50,10 +50,9 @@ def wheel(tmp_path_factory) -> Path:
         shutil.copytree(runs.PROJECT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "setup.py", "README.md"):
         shutil.copy(runs.PROJECT / name, source)
-    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", folder, source]
+    options = ("--quiet", "--no-deps", "--no-build-isolation")  # with this environment's setuptools: no download
+    command = [sys.executable, "-m", "pip", "wheel", *options, "--wheel-dir", folder, source]
     built = subprocess.run(command, capture_output=True, text=True, check=False)
-    if "setuptools" in built.stderr and "No matching distribution" in built.stderr:
-        pytest.skip("not tested: setuptools, which builds the wheel, cannot be downloaded")
     assert built.returncode == 0, built.stderr
     return next(folder.glob("*.whl"))
 

@@ -145,9 +145,14 @@ def test_read_runs_takes_only_what_is_done_in_the_order_of_the_weights(finished)
     assert found.by_seed()["rate"][2.0].tolist() == [1.0, 1.0]
 
 
-def test_a_run_made_before_there_was_a_setting_has_its_default(finished):
-    found = runs.read_runs([finished], defaults={"free_bits": 0.0, "epochs": 40})
-    assert found.settings[["free_bits", "epochs"]].values.tolist() == [[0.0, 2]]
+def test_a_run_made_before_there_was_a_setting_has_that_of_the_others(finished):
+    newer = runs.start_run(
+        PARAMETERS | {"seed": 1, "kl_schedule": "constant"}, "abc", finished.parent / "kl_00.50_seed1"
+    )
+    runs.write_json(newer / "measures.json", {"rate": 1.0})
+    found = runs.read_runs([finished, newer])
+    assert found.settings["kl_schedule"].tolist() == ["constant", "constant"]
+    assert found.settings["seed"].tolist() == [0, 1]
 
 
 def test_json_refuses_what_is_not_json(tmp_path):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtri
 
 if TYPE_CHECKING:
     from vae_core.models import VAE
@@ -71,7 +71,7 @@ def quantile_axes(cells: int = 30) -> np.ndarray:
 
     z_i = Phi^-1((i + 1/2) / cells), so that every cell of the grid stands for the same share of prior samples.
     """
-    return np.tile(norm.ppf((np.arange(cells) + 0.5) / cells), (2, 1))
+    return np.tile(ndtri((np.arange(cells) + 0.5) / cells), (2, 1))
 
 
 def occupied_axes(mean: np.ndarray, cells: int = 30) -> np.ndarray:

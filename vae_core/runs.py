@@ -13,6 +13,7 @@ import hashlib
 import json
 import platform
 import subprocess
+from collections import ChainMap
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
@@ -212,13 +213,14 @@ def finished_folders(sweep_dir: Path) -> list[Path]:
     return list(filter(is_done, sorted(sweep_dir.glob("kl_*_seed*"))))
 
 
-def read_runs(folders: Iterable[Path], defaults: Mapping[str, object] | None = None) -> Runs:
-    """Settings and measures of finished runs.
+def read_runs(folders: Iterable[Path]) -> Runs:
+    """Settings and measures of the finished runs of one sweep.
 
-    defaults: the settings of runs that were made before there was such a parameter
+    A run that is older than a parameter has the value of the other runs, since a sweep mixes no settings.
     """
     folders = list(folders)
-    settings = [{**(defaults or {}), **read_json(folder / "config.json")} for folder in folders]
+    configs = [read_json(folder / "config.json") for folder in folders]
+    settings = [{**ChainMap(*configs), **config} for config in configs]
     measures = [read_json(folder / "measures.json") for folder in folders]
     order = sorted(range(len(folders)), key=lambda row: (settings[row]["kl_weight"], settings[row]["seed"]))
     return Runs(pd.DataFrame(settings), pd.DataFrame(measures), folders).take(order)

@@ -72,13 +72,13 @@ def test_only_the_weight_differs_between_runs_of_a_seed(digits_sweep):
 
 
 def test_the_closing_words_say_which_runs_are_done_and_what_to_open(digits_sweep):
-    folder, _, finished = digits_sweep
-    assert finished.stdout.count("done ->") == 4
+    folder, _, said = digits_sweep
+    assert said["stdout"].count("done ->") == 4
     for name in ("report.ipynb", "latent_scatters.png", "decoder_manifolds.png"):
-        path = next(line.strip() for line in finished.stdout.splitlines() if line.strip().endswith(f"digits/{name}"))
+        path = next(line.strip() for line in said["stdout"].splitlines() if line.strip().endswith(f"digits/{name}"))
         assert (runs.PROJECT / path).samefile(folder / name)
-    assert "Traceback" not in finished.stderr
-    assert "WARNING" not in finished.stderr
+    assert "Traceback" not in said["stderr"]
+    assert "WARNING" not in said["stderr"]
 
 
 def test_the_report_shows_the_sheets_and_the_computed_findings(digits_sweep):

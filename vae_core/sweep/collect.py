@@ -16,14 +16,12 @@ from vae_core.sweep.plan import REFERENCE, Run
 REPORT = "kl_sweep_report"
 
 
-def collect(notebook: str, sweep_dir: Path, workspace: Path, defaults: Mapping[str, object]) -> dict[str, str]:
+def collect(notebook: str, sweep_dir: Path, workspace: Path) -> dict[str, str]:
     """Write what there is to see of all finished runs of the sweep: for train_vae also the explorer and the report.
-
-    defaults: the settings of runs that were made before there was such a parameter
 
     Returns what went wrong, by the name of what was to be written; the runs are done all the same.
     """
-    finished = runs.read_runs(runs.finished_folders(sweep_dir), defaults)
+    finished = runs.read_runs(runs.finished_folders(sweep_dir))
     write_tables(sweep_dir, finished)
     if notebook == REFERENCE:
         draw_sheets(sweep_dir, finished)

@@ -57,7 +57,7 @@ def sweep(options: argparse.Namespace, notebooks: Path) -> int:
         notebook = (notebooks / f"{options.notebook}.ipynb").read_text()
         failures = run_all(notebook, found.missing, sweep_dir, workspace, options)
         if collected := len(failures) < len(planned.runs):
-            failures |= collect.collect(options.notebook, sweep_dir, workspace, planned.defaults)
+            failures |= collect.collect(options.notebook, sweep_dir, workspace)
     print(collect.closing_words(planned.runs, sweep_dir, failures, collected))
     return 1 if failures else 0
 
