@@ -13,6 +13,7 @@ from vae_core import runs
 def copy(tmp_path):
     shutil.copy(runs.PROJECT / "run_all.sh", tmp_path)
     shutil.copy(runs.PROJECT / "requirements.txt", tmp_path)
+    shutil.copytree(runs.NOTEBOOKS / ".jupyter", tmp_path / "notebooks" / ".jupyter")
     return tmp_path
 
 
@@ -63,7 +64,8 @@ def with_set_up(folder):
     for name in ("python", "jupyter"):
         (tools / name).write_text('#!/bin/sh\necho "$(basename $0): $@; data in $VAE_DATA_DIR"\n')
         (tools / name).chmod(0o755)
-    (folder / ".venv" / "installed").write_text(f"{folder}\n" + (folder / "requirements.txt").read_text())
+    parts = ("requirements.txt", "notebooks/.jupyter/jupyter_server_config.py")
+    (folder / ".venv" / "installed").write_text(f"{folder}\n" + "".join((folder / part).read_text() for part in parts))
 
 
 def test_the_set_up_is_skipped_when_the_same_requirements_are_installed(copy):

@@ -12,7 +12,7 @@ PARAMETERS = """
 dataset: str = "digits"
 kl_weight: float = 1.0
 epochs: int = 20
-learning_rate: float = 1e-3  # above 1 the run fails
+learning_rate: float = 1e-3  # above 1 the run fails, as it does at a weight above 1e30
 kilobytes: int = 0  # of weights
 seed: int = 0
 threads: int = 1
@@ -43,7 +43,7 @@ for epoch in range(1, epochs + 1):
     losses = {"val_distortion": distortion, "val_rate": rate, "val_negative_elbo": distortion + rate}
     history.append({"epoch": epoch, **losses})
     runs.replace_file(run / "history.csv", pd.DataFrame(history).to_csv(index=False))
-    if learning_rate > 1:
+    if learning_rate > 1 or kl_weight > 1e30:
         raise InputError("the losses are not finite in epoch 1")
 """
 FINISH = """
