@@ -1,4 +1,4 @@
-"""Who may import whom: DESIGN's rules, read from the source; and what is really loaded, in a fresh process."""
+"""Who may import whom, read from the source; and what is really loaded, in a fresh process."""
 
 import ast
 import subprocess
@@ -13,11 +13,10 @@ MODULES = {
     ".".join(path.relative_to(runs.PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__"): path
     for path in runs.PACKAGE.rglob("*.py")
 }
-ROOMS = ("measures", "collapse", "figures", "sweep", "report", "explorer", "lessons")
+ROOMS = ("measures", "figures", "sweep", "report", "explorer", "lessons")
 MAY_IMPORT = {  # besides the modules in the root of the package, which every room may
     "core": set(),
     "measures": set(),
-    "collapse": set(),
     "figures": set(),
     "lessons": {"measures", "figures"},
     "report": {"figures"},

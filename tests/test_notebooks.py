@@ -111,7 +111,7 @@ def test_published_runs_are_whole_and_made_by_committed_code():
     folders = sorted((runs.RESULTS / "published" / "kl_sweep" / "mnist").glob("kl_*"))
     assert len(folders) == 24
     lessons = sorted(path.parent for path in LESSONS.glob("*/*/*/record.json"))
-    assert len(lessons) == 6
+    assert len(lessons) >= 6
     for folder in folders + lessons:
         assert runs.is_done(folder)
         first_seed = folder.name.endswith("_seed0")
@@ -123,7 +123,8 @@ def test_published_runs_are_whole_and_made_by_committed_code():
 
 
 def test_what_is_published_is_small_enough_to_clone():
-    sizes = {path: path.stat().st_size for path in PUBLISHED.rglob("*") if path.is_file()}
+    committed = [path for path in PUBLISHED.rglob("*") if path.is_file() and path.name not in runs.MODEL_FILES]
+    sizes = {path: path.stat().st_size for path in committed}
     assert sum(sizes.values()) <= 45e6
     assert max(sizes.values()) <= 12e6
 
@@ -135,7 +136,10 @@ def test_the_committed_gallery_is_what_the_code_writes_and_its_links_lead_somewh
     assert len(links) > 30
     assert all((runs.RESULTS / link).is_file() for link in links)
     named = re.findall(r"^- \[(\w+)\]", page, re.MULTILINE)
-    assert named == [entry.name for entry in READING_ORDER if entry.leaves]
+    published = {path.parents[2].name for path in LESSONS.glob("*/*/*/run.ipynb")}
+    published |= {path.stem for path in LESSONS.glob("*.ipynb")}
+    assert named == [entry.name for entry in READING_ORDER if entry.name in published]
+    assert len(named) == len(published) >= 9
 
 
 def test_the_committed_tables_are_those_of_the_committed_runs():

@@ -41,11 +41,12 @@ class VAE(keras.Model):
 
     `fit`, validation and `evaluate` share `compute_loss`, the only place where the objective is put together.
 
-    kl_weight: a number, or a Keras schedule of the optimizer's step, as `learning_rate` is
+    kl_weight: a number, or a Keras schedule of the optimizer's step, as `learning_rate` is; a schedule needs a compiled
+        model, and validation after an epoch is charged the weight of the next step
     seed: of the draws of z
     likelihood: p(x|z) for the decoder's outputs
-    rate_term: what is charged for the code, (batch,), as a function of the rate per dimension, (batch, latent_dim), and
-        kl_weight
+    rate_term: what is charged for the code, (batch,) or one number for all, as a function of the rate per dimension,
+        (batch, latent_dim), and kl_weight
     """
 
     def __init__(
@@ -65,10 +66,10 @@ class VAE(keras.Model):
         self.rate_term = rate_term
         self.sampling = Sampling(seed)
         if isinstance(kl_weight, LearningRateSchedule):
-            self.weight = kl_weight
+            self._kl_weight = kl_weight
         else:
             start = keras.initializers.Constant(kl_weight)
-            self.weight = self.add_weight(shape=(), initializer=start, trainable=False, name="kl_weight")
+            self._kl_weight = self.add_weight(shape=(), initializer=start, trainable=False, name="kl_weight")
         self.objective_tracker = keras.metrics.Mean(name="objective")
         self.distortion_tracker = keras.metrics.Mean(name="distortion")
         self.rate_tracker = keras.metrics.Mean(name="rate")
@@ -76,16 +77,16 @@ class VAE(keras.Model):
     @property
     def kl_weight(self):
         """The weight on the rate at this moment: a variable, or the schedule at the optimizer's step."""
-        if isinstance(self.weight, LearningRateSchedule):
-            return self.weight(self.optimizer.iterations)
-        return self.weight
+        if isinstance(self._kl_weight, LearningRateSchedule):
+            return self._kl_weight(self.optimizer.iterations)
+        return self._kl_weight
 
     @kl_weight.setter
     def kl_weight(self, value: float):
         """Set the number that the next step uses. Raises TypeError if a schedule sets it."""
-        if isinstance(self.weight, LearningRateSchedule):
+        if isinstance(self._kl_weight, LearningRateSchedule):
             raise TypeError("kl_weight follows a schedule here, so it cannot be set")
-        self.weight.assign(value)
+        self._kl_weight.assign(value)
 
     @property
     def metrics(self):
@@ -213,6 +214,8 @@ def reference_vae(
     learning_rate: float = 1e-3,
     hidden_units: int = 512,
     image_shape: tuple[int, int, int] = IMAGE_SHAPE,
+    likelihood: Likelihood = BERNOULLI,
+    rate_term: Callable = weighted_rate,
 ) -> VAE:
     """The sweep's model, compiled with Adam: pixels -> 512 -> 2-D Gaussian -> 512 -> pixels."""
     return build_vae(
@@ -221,4 +224,6 @@ def reference_vae(
         kl_weight,
         seed,
         keras.optimizers.Adam(learning_rate),
+        likelihood,
+        rate_term,
     )

@@ -226,7 +226,8 @@ def test_runs_that_are_older_than_a_parameter_differ_from_a_sweep_at_another_val
     ]
 
 
-def test_a_run_repeats_to_the_last_digit_in_another_kernel(digits_sweep, tmp_path):
+def test_a_run_repeats_to_the_last_digit_in_another_kernel(digits_sweep, tmp_path, monkeypatch):
+    monkeypatch.delenv("TF_XLA_FLAGS")  # so that everything is compiled anew
     folder, _, _ = digits_sweep
     done = folder / "kl_01.00_seed1"
     config = runs.read_json(done / "config.json")
