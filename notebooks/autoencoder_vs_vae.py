@@ -31,7 +31,7 @@
 # at the end.
 
 # %% tags=["parameters"]
-dataset: str = "auto"  # mnist, fashion_mnist, digits, or auto: mnist if it can be had, else digits
+dataset: str = "auto"  # a data set (mnist, fashion_mnist, digits), or auto: mnist if it is available, else digits
 kl_weight: float = 1.0  # factor on the KL term of the VAE, 0 or more; 1 is the ELBO at a pixel variance of 1/2
 epochs: int = 20  # passes through the training images for each model, 1 or more
 batch_size: int = 128  # images per gradient step
@@ -53,7 +53,7 @@ import pandas as pd
 from IPython.display import Markdown
 
 from vae_core import figures, latent, measures, runs, training, tutorials
-from vae_core.data import load_dataset
+from vae_core.data import check_dataset, load_dataset
 from vae_core.lessons.autoencoder_vs_vae import convergence, model, tutorial
 from vae_core.lessons.autoencoder_vs_vae import figures as lesson_figures
 from vae_core.lessons.autoencoder_vs_vae import measures as lesson
@@ -72,6 +72,7 @@ training.use_threads(threads)
 
 # %%
 data = load_dataset(dataset, data_dir)
+check_dataset(data)
 parameters = {"dataset": data.name, **settings, "threads": threads}
 run = runs.start_run(parameters, data.checksum, run_dir, "autoencoder_vs_vae")
 names = [data.class_names[label] for label in data.validation_labels[:10]]

@@ -29,7 +29,7 @@
 # The lines of code shown are ours. They do what the tutorial does, in as few words as possible.
 
 # %% tags=["parameters"]
-dataset: str = "auto"  # mnist, fashion_mnist, digits, or auto: mnist if it can be had, else digits
+dataset: str = "auto"  # a data set (mnist, fashion_mnist, digits), or auto: mnist if it is available, else digits
 epochs: int = 5  # passes through the training images for each model, 1 or more
 seeds: int = 2  # each model is trained with the seeds 0 to seeds - 1
 batch_size: int = 100  # images per gradient step; 100 divides the sets evenly, which halves the compilation
@@ -44,7 +44,7 @@ import numpy as np
 import pandas as pd
 
 from vae_core import parameters, training
-from vae_core.data import load_dataset
+from vae_core.data import check_dataset, load_dataset
 from vae_core.lessons.bug_gallery import figures, measures
 from vae_core.lessons.bug_gallery import model as gallery
 
@@ -62,6 +62,7 @@ pd.set_option("display.max_colwidth", None)
 
 # %%
 data = load_dataset(dataset, data_dir)
+check_dataset(data)
 settings["dataset"] = data
 fixed = gallery.train_variant(gallery.REFERENCE, **settings)
 measures.comparison({"reference model": fixed})

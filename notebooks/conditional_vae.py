@@ -33,7 +33,7 @@
 # much another seed would change. All losses are in nats per image.
 
 # %% tags=["parameters"]
-dataset: str = "auto"  # mnist, fashion_mnist, digits, or auto: mnist if it can be had, else digits
+dataset: str = "auto"  # a data set (mnist, fashion_mnist, digits), or auto: mnist if it is available, else digits
 kl_weight: float = 1.0  # factor on the KL term, 0 or more; 1 is the ELBO
 epochs: int = 20  # passes through the training images, 1 or more
 batch_size: int = 128  # images per gradient step
@@ -63,7 +63,7 @@ import pandas as pd
 from IPython.display import Markdown
 
 from vae_core import figures, latent, measures, runs, training, tutorials
-from vae_core.data import load_dataset
+from vae_core.data import check_dataset, load_dataset
 from vae_core.lessons.conditional_vae import measures as lesson
 from vae_core.lessons.conditional_vae import model, tutorial
 from vae_core.lessons.conditional_vae.model import one_hot
@@ -80,6 +80,7 @@ training.use_threads(threads)
 
 # %%
 data = load_dataset(dataset, data_dir)
+check_dataset(data, model.CLASSES)
 settings = {"dataset": data.name, **numbers, "labels_into": labels_into}
 run = runs.start_run(settings, data.checksum, run_dir, "conditional_vae")
 names = [data.class_names[one] for one in data.validation_labels[:10]]

@@ -21,7 +21,7 @@
 # per image.
 
 # %% tags=["parameters"]
-dataset: str = "auto"  # mnist, fashion_mnist, digits, or auto: mnist if it is available, else digits
+dataset: str = "auto"  # a data set (mnist, fashion_mnist, digits), or auto: mnist if it is available, else digits
 architecture: str = "conv"  # conv, or dense: the tutorial's dense model of 500 and 200 units
 kl_weight: float = 1.0  # factor on the KL term, 0 or more; 1 is the ELBO
 epochs: int = 100  # passes through the training images, 1 or more
@@ -42,7 +42,7 @@ import pandas as pd
 from IPython.display import Markdown
 
 from vae_core import figures, latent, measures, parameters, runs, training, tutorials
-from vae_core.data import load_dataset
+from vae_core.data import check_dataset, load_dataset
 from vae_core.lessons.conv_vae_binarized_mnist import figures as lesson_figures
 from vae_core.lessons.conv_vae_binarized_mnist import measures as lesson
 from vae_core.lessons.conv_vae_binarized_mnist import model, tutorial
@@ -62,6 +62,7 @@ training.use_threads(threads)
 
 # %%
 grey = load_dataset(dataset, data_dir)
+check_dataset(grey)
 data = lesson.thresholded(grey)
 settings = {"dataset": data.name, "architecture": architecture, **numbers}
 run = runs.start_run(settings, data.checksum, run_dir, "conv_vae_binarized_mnist")

@@ -24,7 +24,9 @@
 # samples come from the region that the tutorial decodes? Losses are in nats per image; the tutorial's are per pixel.
 
 # %% tags=["parameters"]
-dataset: str = "fashion_mnist"  # fashion_mnist, mnist, digits, or auto: mnist if it is available, else digits
+dataset: str = (
+    "fashion_mnist"  # a data set (mnist, fashion_mnist, digits), or auto: mnist if it is available, else digits
+)
 kl_weight: float = 0.392  # factor on the KL term, 0 or more; 0.392 is the tutorial's, 1 is the ELBO
 compared_kl_weight: float = 1.0  # of a second model, 0 or more; none is trained if it equals kl_weight
 epochs: int = 10  # passes through the training images, 1 or more
@@ -52,7 +54,7 @@ import pandas as pd
 from IPython.display import Markdown
 
 from vae_core import figures, latent, parameters, runs, training, tutorials
-from vae_core.data import load_dataset
+from vae_core.data import check_dataset, load_dataset
 from vae_core.lessons.conv_vae_fashion import figures as lesson_figures
 from vae_core.lessons.conv_vae_fashion import measures as lesson
 from vae_core.lessons.conv_vae_fashion import model, tutorial
@@ -65,6 +67,7 @@ training.use_threads(threads)
 
 # %%
 data = load_dataset(dataset, data_dir)
+check_dataset(data)
 settings = {"dataset": data.name, **settings}
 run = runs.start_run(settings, data.checksum, run_dir, "conv_vae_fashion")
 images, names = tutorial.shown_images(data)

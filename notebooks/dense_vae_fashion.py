@@ -19,7 +19,9 @@
 # terms. The tutorial's loss, a mean over pixels plus KL / 784, is the same objective at kl_weight 1, divided by 784.
 
 # %% tags=["parameters"]
-dataset: str = "fashion_mnist"  # mnist, fashion_mnist, digits, or auto: mnist if it can be had, else digits
+dataset: str = (
+    "fashion_mnist"  # a data set (mnist, fashion_mnist, digits), or auto: mnist if it is available, else digits
+)
 kl_weight: float = 1.0  # factor on the KL term, 0 or more; 1 is the ELBO, and the tutorial's
 epochs: int = 50  # passes through the training images for each of three models, 1 or more
 batch_size: int = 32  # images per gradient step
@@ -38,7 +40,7 @@ import pandas as pd
 from IPython.display import Markdown
 
 from vae_core import figures, latent, measures, parameters, runs, training, tutorials
-from vae_core.data import load_dataset
+from vae_core.data import check_dataset, load_dataset
 from vae_core.lessons.dense_vae_fashion import figures as lesson_figures
 from vae_core.lessons.dense_vae_fashion import measures as lesson
 from vae_core.lessons.dense_vae_fashion import model, tutorial
@@ -55,6 +57,7 @@ training.use_threads(threads)
 
 # %%
 data = load_dataset(dataset, data_dir)
+check_dataset(data)
 settings["dataset"] = data.name
 run = runs.start_run(settings, data.checksum, run_dir, "dense_vae_fashion")
 names = [data.class_names[label] for label in data.validation_labels[:10]]

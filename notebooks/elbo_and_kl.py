@@ -21,7 +21,7 @@
 # All numbers are in nats: logarithms are natural.
 
 # %% tags=["parameters"]
-dataset: str = "auto"  # mnist, fashion_mnist, digits, or auto: mnist if it can be had, else digits
+dataset: str = "auto"  # a data set (mnist, fashion_mnist, digits), or auto: mnist if it is available, else digits
 kl_weight: float = 0.5  # factor on the KL term, at Gaussian pixels of variance 1; 0 or more
 epochs: int = 10  # passes through the training images, 1 or more
 batch_size: int = 128  # images per gradient step

@@ -22,7 +22,7 @@
 # are in nats per image.
 
 # %% tags=["parameters"]
-dataset: str = "auto"  # mnist, fashion_mnist, digits, or auto: mnist if it can be had, else digits
+dataset: str = "auto"  # a data set (mnist, fashion_mnist, digits), or auto: mnist if it is available, else digits
 kl_weight: float = 1.0  # factor on the KL term, 0 or more; 1 is the ELBO
 epochs: int = 40  # passes through the training images, 1 or more
 batch_size: int = 128  # images per gradient step

@@ -50,7 +50,7 @@ import pandas as pd
 from IPython.display import Markdown
 
 from vae_core import figures, training
-from vae_core.data import load_dataset
+from vae_core.data import check_dataset, load_dataset
 from vae_core.lessons.which_weight_are_you_using import measures, model
 from vae_core.losses import kl_weight_of
 from vae_core.parameters import check_parameters
@@ -60,6 +60,7 @@ settings |= {"hidden_units": hidden_units, "seed": seed}
 check_parameters({**settings, "threads": threads})
 training.use_threads(threads)
 data = load_dataset(dataset, data_dir)
+check_dataset(data)
 
 # %% [markdown]
 # ## Derivation

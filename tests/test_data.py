@@ -3,6 +3,7 @@ import functools
 import gzip
 import http.server
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -154,7 +155,7 @@ def test_one_altered_byte_is_found(mnist_files, nothing_at_hand):
 
 
 def test_unknown_names_and_folders_are_named(nothing_at_hand):
-    with pytest.raises(InputError, match=r"'minst'.*mnist, fashion_mnist, digits, auto"):
+    with pytest.raises(InputError, match=rf"'minst'.*: choose one of {', '.join(data.SOURCES)}, auto"):
         load_dataset("minst")
     with pytest.raises(InputError, match="/nowhere does not exist"):
         load_dataset("mnist", "/nowhere")
@@ -166,3 +167,11 @@ def test_the_cache_that_cannot_be_written_is_named(nothing_at_hand, monkeypatch)
     with pytest.raises(DataNotAvailable, match=r"cannot be written.*KERAS_HOME"):
         load_dataset("mnist")
     assert load_dataset("auto").name == "digits"
+
+
+def test_a_data_set_that_a_notebook_has_no_layers_for_is_refused(digits):
+    data.check_dataset(digits, classes=10)
+    with pytest.raises(InputError, match="the images of digits are 12 x 28 x 1; this notebook needs 28 x 28 x 1"):
+        data.check_dataset(replace(digits, train_images=digits.train_images[:, :12]))
+    with pytest.raises(InputError, match="digits has 10 classes; this notebook needs 4"):
+        data.check_dataset(digits, classes=4)

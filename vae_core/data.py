@@ -84,7 +84,7 @@ class Dataset:
 
 @dataclass(frozen=True)
 class Arrays:
-    """What a reader returns: images in [0, 1], (N, height, width, channels), labels, (N,), and a SHA-256 of both."""
+    """What a reader returns: float32 images in [0, 1], (N, height, width, channels), labels, (N,), a SHA-256 of both."""
 
     train_images: np.ndarray
     train_labels: np.ndarray
@@ -140,6 +140,18 @@ def load_dataset(name: str = "auto", data_dir: str | Path | None = None) -> Data
         test_images=arrays.test_images,
         test_labels=arrays.test_labels,
     )
+
+
+def check_dataset(dataset: Dataset, classes: int | None = None) -> None:
+    """Raise InputError unless the images are of `IMAGE_SHAPE`, for notebooks with layers made for it.
+
+    classes: so many classes there must be too
+    """
+    if dataset.image_shape != IMAGE_SHAPE:
+        shapes = (" x ".join(map(str, shape)) for shape in (dataset.image_shape, IMAGE_SHAPE))
+        raise InputError("the images of {} are {}; this notebook needs {}".format(dataset.name, *shapes))
+    if classes and len(dataset.class_names) != classes:
+        raise InputError(f"{dataset.name} has {len(dataset.class_names)} classes; this notebook needs {classes}")
 
 
 def cache_dir() -> Path:

@@ -843,6 +843,13 @@ def test_runs_of_another_notebook_are_refused_with_a_reason(swept, tmp_path):
         explorer.explorer_page(tmp_path)
 
 
+def test_images_of_another_size_are_refused_with_a_reason(swept, monkeypatch):
+    smaller = replace(data.load_dataset("digits"), train_images=np.zeros((5, 12, 12, 1), "float32"))
+    monkeypatch.setattr(explorer, "load_dataset", lambda name: smaller)
+    with pytest.raises(InputError, match="draws images of 28 x 28 grey pixels; digits has others"):
+        explorer.explorer_page(swept)
+
+
 def test_other_latent_spaces_are_refused_with_a_reason(tmp_path):
     vae = VAE(dense_encoder((8,), latent_dim=3), dense_decoder((8,), latent_dim=3), 1.0, 0)
     vae(np.zeros((1, 28, 28, 1)))  # builds it

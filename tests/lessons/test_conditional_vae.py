@@ -14,7 +14,6 @@ from scipy.special import expit
 
 from tests.test_notebooks import assert_publishable, streams
 from vae_core import latent, measures, runs, training, tutorials
-from vae_core.data import SOURCES
 from vae_core.errors import InputError
 from vae_core.lessons.conditional_vae import measures as lesson
 from vae_core.lessons.conditional_vae import model
@@ -44,10 +43,6 @@ def vae(request):
 def direct_codes(vae, images, labels):
     told = [images, one_hot(labels)] if len(vae.encoder.inputs) == 2 else images
     return [np.asarray(part) for part in vae.encoder(told)]
-
-
-def test_all_data_sets_have_as_many_classes_as_the_model():
-    assert {len(source.class_names) for source in SOURCES.values()} == {model.CLASSES}
 
 
 def test_decoder_takes_ten_plus_ten_numbers():

@@ -17,7 +17,7 @@ from IPython.display import HTML
 from markupsafe import Markup  # of Jinja2
 from scipy.special import expit
 
-from vae_core.data import SOURCES, load_dataset
+from vae_core.data import IMAGE_SHAPE, SOURCES, load_dataset
 from vae_core.errors import InputError
 from vae_core.figures.style import CLASS_COLORS
 from vae_core.latent import draw
@@ -83,6 +83,10 @@ def explorer_page(sweep_dir: Path) -> str:
     shown, missing = _usable(finished, sweep_dir)
     dataset = finished.settings["dataset"].iloc[0]
     test, class_names = load_dataset(dataset), SOURCES[dataset].class_names
+    if test.image_shape != IMAGE_SHAPE:
+        raise InputError(
+            f"the explorer draws images of {IMAGE_SHAPE[0]} x {IMAGE_SHAPE[1]} grey pixels; {dataset} has others"
+        )
     chosen = np.linspace(0, len(test.test_images) - 1, min(SHOWN, len(test.test_images))).astype(int)
     images = test.test_images[chosen].reshape(len(chosen), -1)  # (N, 784)
     table = loss_table(finished).set_index("kl_weight")

@@ -185,7 +185,7 @@ def decoder_manifolds(manifolds: Mapping[float, tuple[np.ndarray, np.ndarray, fl
     manifolds: for each kl_weight the images, (n, n, height, width), the coordinates, (2, n), and the share, 0..1
     """
     rows, columns, side = _shape(len(manifolds), 4.4)
-    figure, panels = new_figure(columns * side, rows * (side + 0.4) + 0.6, rows=rows, columns=columns)
+    figure, panels = new_figure(columns * side, rows * (side + 0.4) + 0.9, rows=rows, columns=columns)
     figure.get_layout_engine().set(wspace=0.03)
     for axes, (kl_weight, (images, coordinates, share)) in _panels(panels, manifolds):
         # rows run down from the last coordinate: [1::2] of an even number of them are the coordinates [::2]

@@ -120,7 +120,7 @@ def _decoder_manifolds(latents: Mapping[float, Latent], grid: str, title: str) -
     for kl_weight, latent in latents.items():
         axes = getattr(latent, axes_name)
         manifolds[kl_weight] = (getattr(latent, grid), axes, share_within(latent.mean, axes))
-    return sheets.decoder_manifolds(manifolds, f"Decoded grids {where}, every second cell: {title}")
+    return sheets.decoder_manifolds(manifolds, f"Decoded grids {where}\nevery second cell: {title}")
 
 
 def _animate(sweep_dir: Path, latents: Mapping[float, Latent], shown: Runs) -> None:

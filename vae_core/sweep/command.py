@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from vae_core import runs
+from vae_core.data import SOURCES
 from vae_core.errors import InputError
 from vae_core.sweep import collect, publish
 from vae_core.sweep.bar import Bar
@@ -115,7 +116,7 @@ def parser() -> argparse.ArgumentParser:
     add(
         "--dataset",
         metavar="NAME",
-        help="mnist, fashion_mnist, digits, or auto: mnist if it can be had, else digits; default: the notebook's own, "
+        help=f"{', '.join(SOURCES)}, or auto: mnist if it is available, else digits; default: the notebook's own, "
         "which is auto for train_vae",
     )
     add(
