@@ -24,9 +24,7 @@
 # samples come from the region that the tutorial decodes? Losses are in nats per image; the tutorial's are per pixel.
 
 # %% tags=["parameters"]
-dataset: str = (
-    "fashion_mnist"  # a data set (mnist, fashion_mnist, digits), or auto: mnist if it is available, else digits
-)
+dataset: str = "fashion_mnist"  # a data set (mnist, fashion_mnist, digits), or auto: mnist if available, else digits
 kl_weight: float = 0.392  # factor on the KL term, 0 or more; 0.392 is the tutorial's, 1 is the ELBO
 compared_kl_weight: float = 1.0  # of a second model, 0 or more; none is trained if it equals kl_weight
 epochs: int = 10  # passes through the training images, 1 or more

@@ -19,9 +19,7 @@
 # terms. The tutorial's loss, a mean over pixels plus KL / 784, is the same objective at kl_weight 1, divided by 784.
 
 # %% tags=["parameters"]
-dataset: str = (
-    "fashion_mnist"  # a data set (mnist, fashion_mnist, digits), or auto: mnist if it is available, else digits
-)
+dataset: str = "fashion_mnist"  # a data set (mnist, fashion_mnist, digits), or auto: mnist if available, else digits
 kl_weight: float = 1.0  # factor on the KL term, 0 or more; 1 is the ELBO, and the tutorial's
 epochs: int = 50  # passes through the training images for each of three models, 1 or more
 batch_size: int = 32  # images per gradient step

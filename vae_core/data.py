@@ -84,7 +84,7 @@ class Dataset:
 
 @dataclass(frozen=True)
 class Arrays:
-    """What a reader returns: float32 images in [0, 1], (N, height, width, channels), labels, (N,), a SHA-256 of both."""
+    """What a reader returns: float32 images in [0, 1], (N, height, width, channels), labels, (N,), and a SHA-256."""
 
     train_images: np.ndarray
     train_labels: np.ndarray

@@ -1,6 +1,6 @@
 """A real browser, offline, for the explorer's tests and for its picture in the README.
 
-python -m tests.explorer.browser results/published/kl_sweep/mnist/explorer.html results/published/kl_sweep/mnist/explorer.png
+cd results/published/kl_sweep/mnist && python -m tests.explorer.browser explorer.html explorer.png
 """
 
 import shutil
