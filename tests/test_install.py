@@ -92,7 +92,7 @@ def test_the_wheel_has_every_module_every_notebook_and_the_page_of_the_explorer(
 def test_sweep_and_explorer_work_from_an_install_in_any_folder(installed, tmp_path):
     where = run(installed, "-c", "import vae_core; print(vae_core.__file__)", cwd=tmp_path).strip()
     assert Path(where).is_relative_to(installed.parent.parent)
-    options = ("--dataset", "digits", "--kl-weights", 1, "--epochs", 1, "--results", "mine")
+    options = ("--dataset", "digits", "--kl-weights", 1, "--epochs", 1, "--results", "mine", "-p", "batch_size", 100)
     closing = run(installed, "-m", "vae_core.sweep", *options, cwd=tmp_path)
     sweep_dir = tmp_path / "mine" / "kl_sweep" / "digits"
     assert runs.is_done(sweep_dir / "kl_01.00_seed0")
@@ -104,7 +104,7 @@ def test_sweep_and_explorer_work_from_an_install_in_any_folder(installed, tmp_pa
 
 def test_papermill_runs_a_copied_notebook_from_an_install(installed, tmp_path):
     shutil.copy(runs.NOTEBOOKS / "train_vae.ipynb", tmp_path / "mine.ipynb")
-    parameters = ("-p", "dataset", "digits", "-p", "epochs", 1)
+    parameters = ("-p", "dataset", "digits", "-p", "epochs", 1, "-p", "batch_size", 100)
     run(installed, "-m", "papermill", "mine.ipynb", "out.ipynb", *parameters, cwd=tmp_path)
     (record,) = (tmp_path / "results" / "single_runs" / "digits").glob("*/record.json")
     assert runs.is_done(record.parent)
