@@ -30,7 +30,8 @@ class Server:
 
     def ask(self, method: str, path: str, content: dict | None = None) -> dict:
         data = json.dumps(content).encode() if content else None
-        url, headers = f"http://127.0.0.1:{self.port}/api/{path}", {"Authorization": f"token {TOKEN}"}
+        url = f"http://127.0.0.1:{self.port}/api/{path}"
+        headers = {"Authorization": f"token {TOKEN}", "Content-Type": "application/json"}
         with urllib.request.urlopen(urllib.request.Request(url, data, headers, method=method), timeout=60) as answer:
             return json.loads(answer.read() or "{}")
 
