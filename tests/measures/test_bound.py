@@ -220,9 +220,9 @@ def test_nll_by_own_codes_in_eight_dimensions_against_the_exact_one_of_a_linear_
     posterior = np.linalg.inv(np.eye(8) + w @ w.T)
     mean = x @ w.T @ posterior + (2 if misled else 0)
     log_var = np.broadcast_to(np.log(np.diag(posterior)), (100, 8)) - (1 if misled else 0)
-    estimate = nll_by_own_codes(vae, images, mean, log_var, draws=1500)
-    assert np.mean(estimate - expected) == pytest.approx(0, abs=0.02)
-    np.testing.assert_allclose(estimate, expected, atol=1.0 if misled else 0.1)
+    estimate = nll_by_own_codes(vae, images, mean, log_var, draws=400)
+    assert np.mean(estimate - expected) == pytest.approx(0, abs=0.05 if misled else 0.02)
+    np.testing.assert_allclose(estimate, expected, atol=1.5 if misled else 0.2)
 
 
 def test_nll_is_fair_to_posteriors_that_are_nowhere_near_the_true_one(digits, trained):
