@@ -11,12 +11,12 @@ usage() {
 ./run_all.sh lessons     run every lesson at its full settings into results/lessons/ (about 100 minutes on two cores)
 ./run_all.sh publish     run the lessons and the authors' full sweep (MNIST, 3 seeds) into results/published/
                          (over 2 hours on two cores)
-./run_all.sh test [...]  set up .venv, run ruff and the tests (about 10 minutes); what follows goes to pytest
+./run_all.sh test [...]  set up .venv, run ruff and the tests (about 15 minutes on two cores); the rest goes to pytest
 ./run_all.sh --help      this text, and the options of the sweep
 
 Started again, the set-up skips what is installed and the sweep what is done. Examples:
 
-  ./run_all.sh                               MNIST, 8 weights, 40 epochs (digits if MNIST cannot be had)
+  ./run_all.sh                               MNIST, 8 weights, 40 epochs (digits if MNIST is not available)
   ./run_all.sh --dataset digits              a look in a few minutes, no network for data
   ./run_all.sh --kl-weights 0.25 0.75 --seeds 0 1 2
   VAE_DATA_DIR=~/data ./run_all.sh           take the data from ~/data/mnist/*.gz

@@ -1,12 +1,12 @@
 """Training at the speed of the matrix products: one call of one compiled TensorFlow function is one epoch.
 
-`vae.fit(images)` trains the same way on any Keras backend, slower: its input pipeline competes with the training.
-Both go through the model's own `train_step`, so the objective stands in `VAE.compute_loss` alone. With the same batches
-both give the same history, provided that both are compiled by XLA, which makes other noise of a seed than TensorFlow's
-own operations do.
+`vae.fit(images)` trains the same way on any Keras backend, but slower: its input pipeline competes with the training.
+Both go through the model's own `train_step`, so the objective is put together in `VAE.compute_loss` alone. With the
+same batches both give the same history if XLA compiles both. (From the same seed, XLA draws other noise than
+TensorFlow's own operations.)
 
-A model that is compiled with jit_compile=False trains without XLA: dense layers are slower so, convolutions far faster,
-since XLA runs those inside a loop without its fast routines (measured by `python -m tests.benchmarks.convolution`).
+A model compiled with jit_compile=False trains without XLA. Dense layers are then slower and convolutions much faster,
+because XLA has no fast routines for convolutions in a loop (`python -m tests.benchmarks.convolution` measures it).
 """
 
 import time

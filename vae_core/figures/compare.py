@@ -161,7 +161,7 @@ def distance_curves(histories: Mapping[str, pd.DataFrame], title: str) -> Figure
         if history is not first:
             difference = history["val_distortion"] + history["val_rate"] - first["val_distortion"] - first["val_rate"]
             panels[2].plot(history["epoch"], difference.abs(), **style)
-    labels = ("distortion [nats/image]", "rate [nats/image]", "negative ELBO: distance from the first [nats/image]")
+    labels = ("distortion [nats/image]", "rate [nats/image]", "distance in negative ELBO [nats/image]")
     for axes, label in zip(panels, labels, strict=True):
         epoch_axis(axes, label)
     panels[2].set_yscale("log")

@@ -17,7 +17,7 @@ REPORT = "kl_sweep_report"
 
 
 def collect(notebook: str, sweep_dir: Path, workspace: Path) -> dict[str, str]:
-    """Write what there is to see of all finished runs of the sweep: for train_vae also the explorer and the report.
+    """Write the tables and sheets of all finished runs of the sweep; for train_vae also the explorer and the report.
 
     Returns what went wrong, by the name of what was to be written; the runs are done all the same.
     """

@@ -94,7 +94,7 @@ def _attempt(notebook: str, name: str, parameters: Mapping[str, object], topic: 
 
 @contextmanager
 def _reporting(topic: str, name: str, history: Path) -> Iterator[None]:
-    """Meanwhile send the number of epochs in the history to whoever waits for the run."""
+    """Meanwhile send the number of epochs in the history to the sweep."""
     worker, finished = get_worker(), threading.Event()
 
     def report() -> None:
