@@ -59,7 +59,8 @@ def rate_distortion(runs: Runs) -> Figure:
         axes.annotate(f"{bound:.0f}", place, color="#888888", fontsize=9, va="bottom" if bound < top else "top")
     if "entropy_floor" in first:
         axes.axhline(floor, color="#bd1f01", linewidth=1.5)
-        axes.annotate(f"no decoder is below {floor:.1f}", (right, floor), color="#bd1f01", ha="right", va="bottom")
+        words = {"xytext": (-6, 3), "textcoords": "offset points", "color": "#bd1f01", "ha": "right", "va": "bottom"}
+        axes.annotate(f"no decoder is below {floor:.1f}", (right, floor), **words)
     axes.axvline(limit, color="#832db6", linestyle="--", linewidth=1.5)
     axes.annotate(f" ln N = {limit:.2f}", (limit, floor + 0.12 * (corner - floor)), color="#832db6")
     axes.scatter([0], [corner], marker="X", s=110, color="black", zorder=3)
