@@ -1,24 +1,23 @@
+import json
 import os
-import shutil
-import tempfile
 
 import numpy as np
 import pytest
+from filelock import FileLock
+
+from tests.sweep.running import run_sweep
 
 XLA_CACHE = "--tf_xla_persistent_cache_directory="
 
 
 def pytest_configure(config):
-    """Let all processes of a test session share what XLA has compiled: the same programs, compiled once."""
-    if not hasattr(config, "workerinput"):  # the process that starts the others
-        config.xla_cache = tempfile.mkdtemp(prefix="xla-")
-        os.environ["TF_XLA_FLAGS"] = f"{XLA_CACHE}{config.xla_cache}"
+    """Let all processes, of this test session and the next, share what XLA has compiled."""
+    os.environ["TF_XLA_FLAGS"] = f"{XLA_CACHE}{config.cache.mkdir('xla')}"
 
 
-def pytest_unconfigure(config):
-    """Delete it."""
-    if hasattr(config, "xla_cache"):
-        shutil.rmtree(config.xla_cache, ignore_errors=True)
+def pytest_xdist_auto_num_workers(config):
+    """One process more than there are cores, since some tests wait for a browser or for a worker that died."""
+    return (os.cpu_count() or 1) + 1
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -49,3 +48,22 @@ def mnist():
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(0)
+
+
+@pytest.fixture(scope="session")
+def digits_sweep(tmp_path_factory, worker_id):
+    """Three weights and two seeds on digits, what was asked for, and what the command said; one for all test processes.
+
+    Tests only read it; one that changes something works on a copy.
+    """
+    place = tmp_path_factory.getbasetemp()
+    place = place if worker_id == "master" else place.parent
+    results, said = place / "digits_sweep", place / "digits_sweep.json"
+    arguments = ("--dataset", "digits", "--kl-weights", 0, 1, 4, "--epochs", 20)
+    arguments += ("-p", "hidden_units", 48, "-p", "batch_size", 100)
+    with FileLock(place / "digits_sweep.lock"):
+        if not said.exists():
+            finished = run_sweep(*arguments, "--seeds", 0, 1, "--workers", 2, "--results", results)
+            assert finished.returncode == 0, finished.stdout + finished.stderr
+            said.write_text(json.dumps({"stdout": finished.stdout, "stderr": finished.stderr}))
+    return results / "kl_sweep" / "digits", arguments, json.loads(said.read_text())

@@ -1,6 +1,7 @@
 """README, docs/ and the other pages: short, true, linked, and with commands that work."""
 
 import importlib.util
+import io
 import json
 import os
 import re
@@ -8,6 +9,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from contextlib import redirect_stdout
 from functools import cache
 from itertools import combinations
 from pathlib import Path
@@ -177,7 +179,17 @@ def check_python(words: list[str], tmp_path: Path) -> None:
         assert len(rest) == 1
         assert explorer([str(tmp_path)]) == 2  # no finished run there: it got as far as to look
     else:
-        assert_options_exist(rest, sys.executable, "-m", module)
+        check_benchmark(module, rest)
+
+
+def check_benchmark(module: str, words: list[str]) -> None:
+    """Its help, in this process, where TensorFlow is imported already."""
+    said = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(said), pytest.raises(SystemExit):
+        patch.setattr(sys, "argv", [module, "--help"])
+        importlib.import_module(module).main()
+    assert "usage: " in said.getvalue()
+    assert all(option in said.getvalue() for option in words if option.startswith("--"))
 
 
 def check_papermill(words: list[str], tmp_path: Path) -> None:

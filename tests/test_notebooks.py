@@ -75,9 +75,9 @@ def test_dataset_auto_says_in_the_notebook_what_it_is_and_why(tmp_path, monkeypa
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "no_folder"))
     monkeypatch.delenv("VAE_DATA_DIR", raising=False)
     notebook = runs.PROJECT / "notebooks" / "train_vae.ipynb"
-    parameters = {"dataset": "auto", "epochs": 1, "hidden_units": 8, "batch_size": 100, "run_dir": "run"}
-    execute_notebook(notebook, tmp_path / "out.ipynb", parameters, cwd=tmp_path)
-    assert runs.read_json(tmp_path / "run" / "config.json")["dataset"] == "digits"
+    parameters = {"dataset": "auto", "run_dir": str(tmp_path / "no_folder" / "run")}
+    with pytest.raises(papermill.PapermillExecutionError, match="cannot be written"):  # nothing is to be trained
+        execute_notebook(notebook, tmp_path / "out.ipynb", parameters, cwd=tmp_path)
     why, what = streams(tmp_path / "out.ipynb")[0].splitlines()
     assert "mnist is not on this machine and the cache" in why
     assert what.startswith("data set auto: this is digits: scikit-learn's 8x8")

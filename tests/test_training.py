@@ -19,6 +19,12 @@ def few(digits):
     return replace(digits, train_images=digits.train_images[:170], validation_images=digits.validation_images[:70])
 
 
+@pytest.fixture(scope="module")
+def even(few):
+    """Whole batches only, which compile in half the time."""
+    return replace(few, train_images=few.train_images[:160], validation_images=few.validation_images[:64])
+
+
 def convolutional(kl_weight, seed):
     """Without XLA."""
     return build_vae(conv_encoder, conv_decoder, kl_weight, seed, keras.optimizers.Adam(1e-3), jit_compile=False)
@@ -58,9 +64,9 @@ def test_same_history_and_weights_as_plain_fit_with_the_same_batches_and_noise(f
 
 
 @pytest.mark.parametrize("build", [dense, convolutional])
-def test_same_seed_gives_identical_history_and_weights_and_another_seed_others(few, build):
-    (vae, history), (again, history_again) = trained(few, build=build), trained(few, build=build)
-    _, other = trained(few, seed=1, build=build)
+def test_same_seed_gives_identical_history_and_weights_and_another_seed_others(even, build):
+    (vae, history), (again, history_again) = trained(even, build=build), trained(even, build=build)
+    _, other = trained(even, seed=1, build=build)
     pd.testing.assert_frame_equal(history, history_again, check_exact=True)
     for ours, theirs in zip(vae.get_weights(), again.get_weights(), strict=True):
         assert np.array_equal(ours, theirs)
@@ -111,9 +117,9 @@ def test_an_epoch_visits_every_image_once_whatever_the_batch_size(batch_size):
 
 
 @pytest.mark.parametrize("kl_weight", [1e38, 3e38])
-def test_losses_that_are_not_finite_stop_the_training_with_the_epoch_and_advice(few, kl_weight, tmp_path):
+def test_losses_that_are_not_finite_stop_the_training_with_the_epoch_and_advice(even, kl_weight, tmp_path):
     with pytest.raises(InputError, match=r"not finite in epoch \d .*smaller learning_rate or kl_weight"):
-        trained(few, kl_weight=kl_weight, epochs=3, history_file=tmp_path / "history.csv")
+        trained(even, kl_weight=kl_weight, epochs=3, history_file=tmp_path / "history.csv")
 
 
 @pytest.mark.parametrize(("epochs", "wanted"), [(1, [0, 1]), (3, [0, 1, 2, 3]), (400, None)])
@@ -125,7 +131,7 @@ def test_pictures_are_taken_at_the_beginning_the_end_and_denser_where_most_happe
     assert np.all(np.diff(chosen) > 0)
 
 
-def test_a_recorder_keeps_what_its_looks_return_at_the_wanted_epochs(few):
+def test_a_recorder_keeps_what_its_looks_return_at_the_wanted_epochs(even):
     weights = []
     vae = dense(1.0, seed=0)
     recorder = Recorder([0, 2], kernel=lambda: np.array(vae.encoder.get_weights()[0]), seen=lambda: len(weights))
@@ -134,7 +140,7 @@ def test_a_recorder_keeps_what_its_looks_return_at_the_wanted_epochs(few):
         weights.append(np.array(vae.encoder.get_weights()[0]))
         recorder(epoch)
 
-    train(vae, few, epochs=3, batch_size=32, seed=0, after_epoch=after_epoch)
+    train(vae, even, epochs=3, batch_size=32, seed=0, after_epoch=after_epoch)
     assert recorder.epochs == [0, 2]
     assert recorder.kept["seen"] == [1, 3]
     np.testing.assert_array_equal(recorder.kept["kernel"], [weights[0], weights[2]])

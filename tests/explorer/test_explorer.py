@@ -17,7 +17,6 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from tests.explorer.browser import CHROMIUM, DRIVER, offline_browser, open_page, screenshot, use_scheme, wait
-from tests.sweep.running import run_sweep
 from vae_core import data, runs
 from vae_core.errors import InputError
 from vae_core.explorer import __main__ as command
@@ -37,20 +36,11 @@ needs_browser = pytest.mark.skipif(
 
 
 @pytest.fixture(scope="module")
-def swept(tmp_path_factory) -> Path:
-    """A sweep with a second seed at weight 1, whose page shows some of the test images."""
-    results = tmp_path_factory.mktemp("results")
-    small = {"epochs": 20, "hidden_units": 48, "batch_size": 100}
-    options = ("--epochs", 20, "-p", "hidden_units", 48, "-p", "batch_size", 100)
-    finished = run_sweep("--dataset", "digits", "--kl-weights", *WEIGHTS, *options, "--results", results)
-    assert finished.returncode == 0, finished.stderr
-    sweep_dir = results / "kl_sweep" / "digits"
-    assert (sweep_dir / "explorer.html").exists()
-    second = sweep_dir / "kl_01.00_seed1"
-    second.mkdir()
-    parameters = {"dataset": "digits", "seed": 1, "run_dir": ".", **small}
-    execute_notebook(runs.NOTEBOOKS / "train_vae.ipynb", second / "run.ipynb", parameters, cwd=second)
-    runs.update_record(second, 1.0)
+def swept(digits_sweep, tmp_path_factory) -> Path:
+    """A sweep with a second seed at weight 1 alone, whose page shows some of the test images."""
+    folder, _, _ = digits_sweep
+    sweep_dir = tmp_path_factory.mktemp("results") / "kl_sweep" / "digits"
+    shutil.copytree(folder, sweep_dir, ignore=shutil.ignore_patterns("kl_00.00_seed1", "kl_04.00_seed1"))
     write_tables(sweep_dir, runs.read_runs(runs.finished_folders(sweep_dir)))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(explorer, "SHOWN", SHOWN)

@@ -37,7 +37,8 @@ FILES = {
 def executed(tmp_path_factory):
     """The notebook with the dense model, whose quadrature is quick; at a weight other than 1."""
     folder = tmp_path_factory.mktemp("binarized")
-    parameters = {"dataset": "digits", "architecture": "dense", "kl_weight": 0.5, "epochs": 2, "learning_rate": 1e-3}
+    parameters = {"dataset": "digits", "architecture": "dense", "kl_weight": 0.5, "epochs": 2}
+    parameters |= {"batch_size": 100, "learning_rate": 1e-3}
     execute_notebook(NOTEBOOK, folder / "out.ipynb", {**parameters, "run_dir": "run"}, cwd=folder)
     return folder
 

@@ -381,7 +381,7 @@ def test_a_reading_has_the_models_networks_and_weight_and_another_likelihood(col
 @pytest.fixture(scope="module")
 def executed(tmp_path_factory):
     folder = tmp_path_factory.mktemp("elbo_and_kl")
-    parameters = {"dataset": "digits", "epochs": 1, "hidden_units": 16, "run_dir": "run"}
+    parameters = {"dataset": "digits", "epochs": 1, "batch_size": 100, "hidden_units": 16, "run_dir": "run"}
     execute_notebook(NOTEBOOK, folder / "out.ipynb", parameters, cwd=folder)
     return folder
 

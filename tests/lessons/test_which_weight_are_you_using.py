@@ -119,7 +119,7 @@ def test_the_figure_shows_every_run_and_its_distance_from_the_first():
 def test_the_notebook_converts_proves_and_shows(tmp_path):
     notebook = runs.PROJECT / "notebooks" / "which_weight_are_you_using.ipynb"
     own = {"likelihood": "gaussian", "pixels": 64, "latent_dim": 4, "reconstruction_factor": 0.5, "kl_factor": 2.0}
-    small = {"dataset": "digits", "epochs": 2, "hidden_units": 32, "threads": 1}
+    small = {"dataset": "digits", "epochs": 2, "batch_size": 100, "hidden_units": 32, "threads": 1}
     execute_notebook(notebook, tmp_path / "out.ipynb", {**own, **small}, cwd=tmp_path)
     assert_publishable(tmp_path / "out.ipynb")
     assert [path.name for path in tmp_path.iterdir()] == ["out.ipynb"]

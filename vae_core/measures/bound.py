@@ -224,7 +224,7 @@ def anchors(likelihood: Likelihood, train_images: np.ndarray, images: np.ndarray
 def _log_weighted_sum(vae: VAE, images: np.ndarray, z: np.ndarray, log_weights: np.ndarray) -> np.ndarray:
     """log sum over k of p(x|z_k) w_k for each image: (N,); in blocks, so that memory does not grow with K."""
 
-    @tf.function(jit_compile=True)
+    @tf.function(jit_compile=vae.jit_compile)
     def of_block(z, log_weights):
         return ops.logsumexp(log_weights - vae.likelihood.nll_pairs(images, vae.decoder(z)), axis=1)  # (N,)
 
