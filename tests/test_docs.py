@@ -38,7 +38,7 @@ from vae_core.sweep.plan import plan
 README = runs.PROJECT / "README.md"
 CONTRIBUTING = runs.PROJECT / "CONTRIBUTING.md"
 TEACHING = runs.NOTEBOOKS / "README.md"
-SWEEP, MEASURES = runs.PROJECT / "docs" / "sweep.md", runs.PROJECT / "docs" / "measures.md"
+SWEEP, MEASURES, PROMISES = (runs.PROJECT / "docs" / f"{name}.md" for name in ("sweep", "measures", "promises"))
 WRITTEN = [README, CONTRIBUTING, TEACHING, *sorted((runs.PROJECT / "docs").glob("*.md"))]
 GENERATED = [runs.RESULTS / "README.md", published.PUBLISHED / "tutorials.md"]
 MNIST = published.SWEEPS / "mnist"
@@ -294,7 +294,7 @@ def test_the_files_of_sweeps_and_runs_are_those_of_the_page():
 
 
 def test_every_promise_of_a_sweep_has_its_test():
-    promised = re.findall(r"`(test_\w+)` \|$", SWEEP.read_text(), re.MULTILINE)
+    promised = re.findall(r"`(test_\w+)` \|$", PROMISES.read_text(), re.MULTILINE)
     tests = "".join(path.read_text() for path in (runs.PROJECT / "tests").rglob("test_*.py"))
     assert len(promised) > 10
     assert [name for name in promised if f"def {name}(" not in tests] == []

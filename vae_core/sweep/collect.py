@@ -1,8 +1,6 @@
-"""What a sweep makes of its finished runs: tables, sheets, explorer and report, and its closing words."""
+"""What a sweep makes of its finished runs: tables, sheets, explorer and report."""
 
-import os
 import sys
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from vae_core import runs
@@ -11,7 +9,7 @@ from vae_core.explorer.page import write_explorer
 from vae_core.report.published import renew_pages
 from vae_core.report.sheets import draw_lesson_sheets, draw_sheets, write_tables
 from vae_core.sweep.execute import execute_notebook, last_line
-from vae_core.sweep.plan import REFERENCE, Run
+from vae_core.sweep.plan import REFERENCE
 
 REPORT = "kl_sweep_report"
 
@@ -49,24 +47,3 @@ def _report(sweep_dir: Path, workspace: Path) -> dict[str, str]:
         if output.exists():
             output.replace(sweep_dir / "report.ipynb")
     return {}
-
-
-def closing_words(planned: Sequence[Run], sweep_dir: Path, failures: Mapping[str, str], collected: bool) -> str:
-    """Which runs are done and which failed and why; then the loss table and what to open, if it was collected."""
-    where = Path(os.path.relpath(sweep_dir))
-    lines = [f"{run.name:<20} {_state(run.name, where, failures)}" for run in planned]
-    if "report.ipynb" in failures:
-        lines.append(f"{'report.ipynb':<20} failed: {failures['report.ipynb']} -> {where / 'report.ipynb'}")
-    if collected:
-        lines += ["", (sweep_dir / "loss_table.md").read_text()]
-        names = ("report.ipynb", "explorer.html", "rate_distortion.png", "latent_scatters.png", "decoder_manifolds.png")
-        shown = [f"  {where / name}" for name in names if (sweep_dir / name).exists()]
-        lines += ["Open:", *shown] if shown else []
-    return "\n".join(lines)
-
-
-def _state(name: str, where: Path, failures: Mapping[str, str]) -> str:
-    if name not in failures:
-        return f"done -> {where / name / 'run.ipynb'}"
-    notebook = where / "failed" / name / "run.ipynb"
-    return f"failed: {failures[name]}" + (f" -> {notebook}" if notebook.exists() else "")

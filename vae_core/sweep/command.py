@@ -17,6 +17,7 @@ from vae_core.data import SOURCES
 from vae_core.errors import InputError
 from vae_core.sweep import collect, publish
 from vae_core.sweep.bar import Bar
+from vae_core.sweep.closing import closing_words
 from vae_core.sweep.lock import InUseError, locked
 from vae_core.sweep.plan import REFERENCE, Run, plan, remarks, sort_out
 from vae_core.sweep.workers import connect, execute_all
@@ -59,7 +60,7 @@ def sweep(options: argparse.Namespace, notebooks: Path) -> int:
         failures = run_all(notebook, found.missing, sweep_dir, workspace, options)
         if collected := len(failures) < len(planned.runs):
             failures |= collect.collect(options.notebook, sweep_dir, workspace)
-    print(collect.closing_words(planned.runs, sweep_dir, failures, collected))
+    print(closing_words(planned.runs, sweep_dir, failures, collected))
     return 1 if failures else 0
 
 

@@ -2,7 +2,6 @@
 
 import os
 import tempfile
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -16,8 +15,7 @@ from nbclient.exceptions import DeadKernelError
 from traitlets.config import Config
 
 from vae_core import runs
-
-REPORT_EVERY = 0.5  # seconds between two looks at a running notebook's history
+from vae_core.sweep.phases import reporting
 
 
 @dataclass(frozen=True)
@@ -78,7 +76,7 @@ def _attempt(notebook: str, name: str, parameters: Mapping[str, object], topic: 
         folder.mkdir()
         try:
             started = time.perf_counter()
-            with _reporting(topic, name, folder / "history.csv"):
+            with reporting(topic, name, folder):
                 execute_notebook(source, folder / "run.ipynb", {**parameters, "run_dir": "."}, cwd=folder)
             if (folder / runs.RECORD).exists():
                 runs.update_record(folder, time.perf_counter() - started)
@@ -90,28 +88,6 @@ def _attempt(notebook: str, name: str, parameters: Mapping[str, object], topic: 
             problem, kernel_died = last_line(error), "Kernel died" in str(error)  # a RuntimeError if it never began
         files = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
         return Outcome(files, problem), kernel_died
-
-
-@contextmanager
-def _reporting(topic: str, name: str, history: Path) -> Iterator[None]:
-    """Meanwhile send the number of epochs in the history to the sweep."""
-    worker, finished = get_worker(), threading.Event()
-
-    def report() -> None:
-        while not finished.wait(REPORT_EVERY):
-            worker.log_event(topic, (name, _epochs_in(history)))
-
-    thread = threading.Thread(target=report, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        finished.set()
-        thread.join()
-
-
-def _epochs_in(history: Path) -> int:
-    return max(0, len(history.read_text().splitlines()) - 1) if history.exists() else 0
 
 
 @contextmanager
