@@ -11,19 +11,17 @@ record.json            written last, with the hashes of the others: the run is d
 
 import hashlib
 import json
-import platform
-import subprocess
 from collections import ChainMap
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from vae_core.errors import InputError
+from vae_core.provenance import provenance
 
 PACKAGE = Path(__file__).resolve().parent
 INSTALLED = not (PACKAGE.parent / "pyproject.toml").is_file()  # by `pip install .`, away from the repository
@@ -33,7 +31,6 @@ RESULTS = PROJECT / "results"
 RECORD = "record.json"
 NEEDED = ("config.json", "history.csv", "measures.json")  # by tables; all other files of a run may be left out
 MODEL_FILES = ("latent.npz", "model.weights.h5")
-PACKAGES = ("tensorflow", "keras", "numpy", "scikit-learn", "pandas", "matplotlib", "papermill", "ipykernel")
 IMAGES = {"metadata": {"images": True}}  # in [0, 1], kept with 8 bits
 
 
@@ -172,10 +169,7 @@ def finish_run(folder: Path, seconds: list[float]) -> None:
         "seconds_per_epoch": round(float(np.median(seconds)), 3),
         "training_seconds": round(sum(seconds), 3),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "versions": {name: version(name) for name in PACKAGES},
-        **git_state(),
+        **provenance(),
     }
     write_json(folder / RECORD, record)
 
@@ -236,18 +230,3 @@ def replace_file(path: Path, content: str | bytes) -> None:
     partial = path.with_name(f".{path.name}.partial")
     partial.write_bytes(content.encode() if isinstance(content, str) else content)
     partial.replace(path)
-
-
-def git_state() -> dict[str, object]:
-    """The commit of the code, and whether files other than results differ from it; None outside a checkout."""
-    if INSTALLED:  # the folder above may belong to another repository
-        return {"git_commit": None, "git_dirty": None}
-    try:
-        commit = _git("rev-parse", "HEAD").strip()
-        return {"git_commit": commit, "git_dirty": bool(_git("status", "--porcelain", "--", ".", ":!results"))}
-    except (OSError, subprocess.CalledProcessError):
-        return {"git_commit": None, "git_dirty": None}
-
-
-def _git(*arguments: str) -> str:
-    return subprocess.run(["git", *arguments], cwd=PROJECT, capture_output=True, text=True, check=True).stdout

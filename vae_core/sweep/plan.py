@@ -13,6 +13,7 @@ from vae_core import runs
 from vae_core.data import load_dataset
 from vae_core.errors import InputError
 from vae_core.parameters import check_parameters
+from vae_core.provenance import git_state
 
 REFERENCE = "train_vae"  # the notebook of the sweep that report, gallery and README are about
 KL_WEIGHTS = (0.0, 0.02, 0.1, 0.5, 1.0, 2.0, 10.0, 20.0)
@@ -145,7 +146,7 @@ def remarks(planned: Plan, found: Found) -> Iterator[str]:
 
 def _other_code(done: Sequence[Path]) -> str:
     """A remark if the code is not that of all finished runs."""
-    commit = runs.git_state()["git_commit"]
+    commit = git_state()["git_commit"]
     before = {runs.read_json(folder / runs.RECORD)["git_commit"] for folder in done} - {commit}
     return (
         f"; the code has changed since ({', '.join(str(c)[:7] for c in before)} then), they are kept" if before else ""

@@ -1,0 +1,45 @@
+"""What made a run's numbers beside its settings: the code, the packages, the machine."""
+
+import os
+import platform
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parent
+CODE = ("vae_core", "notebooks", "requirements.txt")  # what can reach a number; pages, tests and results cannot
+PACKAGES = ("tensorflow", "keras", "numpy", "scikit-learn", "pandas", "matplotlib", "papermill", "ipykernel")
+
+
+def provenance() -> dict[str, object]:
+    """What record.json says of the code, the packages and the machine."""
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "versions": {name: version(name) for name in PACKAGES},
+        **git_state(),
+    }
+
+
+def git_state() -> dict[str, object]:
+    """The commit of this package's own repository, and whether its code differs from it.
+
+    Both are None for a package without one: installed, or unpacked in a folder that belongs to another repository.
+    """
+    try:
+        if Path(_git("rev-parse", "--show-toplevel").rstrip("\n")) != PACKAGE.parent:
+            return {"git_commit": None, "git_dirty": None}
+        commit = _git("rev-parse", "HEAD").strip()
+        changes = _git("status", "--porcelain", "--untracked-files=normal", "--", *CODE)
+        return {"git_commit": commit, "git_dirty": bool(changes)}
+    except (OSError, subprocess.CalledProcessError):
+        return {"git_commit": None, "git_dirty": None}
+
+
+def _git(*arguments: str) -> str:
+    """What git says in the folder of the package, wherever GIT_DIR and its like point."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    command = ["git", "--no-optional-locks", *arguments]  # of runs that start together, none needs the index's lock
+    return subprocess.run(
+        command, cwd=PACKAGE.parent, env=environment, capture_output=True, text=True, check=True
+    ).stdout
