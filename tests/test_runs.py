@@ -54,6 +54,8 @@ def test_config_does_not_depend_on_how_numbers_were_typed():
     for one, other in ((5, 5.0), (0.0, -0.0), (0, 0.0)):
         configs = [runs.run_config(PARAMETERS | {"kl_weight": kl_weight}, "abc") for kl_weight in (one, other)]
         assert json.dumps(configs[0]) == json.dumps(configs[1])
+    numpy_numbers = {"kl_weight": np.float32(0.5), "epochs": np.int64(2), "seed": np.uint8(0)}
+    assert json.dumps(runs.run_config(PARAMETERS | numpy_numbers, "")) == json.dumps(runs.run_config(PARAMETERS, ""))
 
 
 def test_finished_run_is_done_and_its_record_has_the_hashes(finished):

@@ -1,7 +1,11 @@
 """The numbers and words that a run can be given: checked before anything is trained or written."""
 
 import math
+import reprlib
 from collections.abc import Mapping, Sequence
+from numbers import Integral, Real
+
+import numpy as np
 
 from vae_core.errors import InputError
 
@@ -25,25 +29,48 @@ LARGEST = {
     "point_z0": 100,  # no prior sample is ever so far out
     "point_z1": 100,
 }
+LARGEST_WHOLE = 2**31 - 1  # TensorFlow counts in 32 bits
+LARGEST_REAL = float(np.finfo(np.float32).max)  # what a model's arithmetic holds
 WHOLE = ("epochs", "batch_size", "hidden_units", "latent_dim", "seed", "seeds", "threads", "samples", "height")
 
 
 def check_parameters(numbers: Mapping[str, object]) -> None:
     """Raise InputError for the first number that no run can use: not finite, not whole, too small or too large."""
     for name, value in numbers.items():
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            raise InputError(f"{name} must be a finite number, not {value!r}")
-        if name in WHOLE and not isinstance(value, int):
-            raise InputError(f"{name} must be a whole number, not {value!r}")
-        if value < SMALLEST.get(name, -math.inf):
-            raise InputError(f"{name} must be at least {SMALLEST[name]}, not {value!r}")
-        if value > LARGEST.get(name, math.inf):
-            raise InputError(f"{name} must be at most {LARGEST[name]}, not {value!r}")
+        if not is_finite_number(value):
+            raise InputError(f"{name} must be a finite number, not {shown(value)}")
+        if name in WHOLE and not isinstance(value, Integral):
+            raise InputError(f"{name} must be a whole number, not {shown(value)}")
+        smallest = SMALLEST.get(name, -LARGEST_REAL)
+        largest = LARGEST.get(name, LARGEST_WHOLE if name in WHOLE else LARGEST_REAL)
+        if value < smallest:
+            raise InputError(f"{name} must be at least {smallest:.10g}, not {shown(value)}")
+        if value > largest:
+            raise InputError(f"{name} must be at most {largest:.10g}, not {shown(value)}")
         if name == "learning_rate" and value <= 0:
-            raise InputError(f"{name} must be greater than 0, not {value!r}")
+            raise InputError(f"{name} must be greater than 0, not {shown(value)}")
+        if value != 0 and np.float32(value) == 0:
+            raise InputError(
+                f"{name} must be farther from 0 than {shown(value)}, or 0, which it is in single precision"
+            )
 
 
 def check_choice(name: str, value: str, choices: Sequence[str]) -> None:
     """Raise InputError if the value is none of the choices."""
-    if value not in choices:
-        raise InputError(f"{name} must be one of {', '.join(choices)}, not {value!r}")
+    if not isinstance(value, str) or value not in choices:
+        raise InputError(f"{name} must be one of {', '.join(choices)}, not {shown(value)}")
+
+
+def is_finite_number(value: object) -> bool:
+    """Whether the value is one finite number, of Python's or NumPy's; a boolean is none, an array neither."""
+    if isinstance(value, Integral):  # of any size: math.isfinite fails beyond the range of floats
+        return not isinstance(value, bool)
+    return isinstance(value, Real) and math.isfinite(value)
+
+
+def shown(value: object) -> str:
+    """A value as a message of one line shows it: shortened if it is an array or has hundreds of digits."""
+    try:
+        return " ".join(reprlib.repr(value).split())
+    except ValueError:  # Python writes no whole number of more than 4300 digits
+        return "a number of thousands of digits"

@@ -121,8 +121,9 @@ def start_run(
 
 
 def run_config(parameters: Mapping[str, object], data_checksum: str) -> dict[str, object]:
-    """What decides the numbers of a run; the weights 5 and 5.0, 0.0 and -0.0 are the same."""
-    return {**parameters, "kl_weight": abs(float(parameters["kl_weight"])), "data_checksum": data_checksum}
+    """What decides the numbers of a run; the weights 5 and 5.0, 0.0 and -0.0 are the same, as are NumPy's numbers."""
+    settings = {name: value.item() if isinstance(value, np.generic) else value for name, value in parameters.items()}
+    return {**settings, "kl_weight": abs(float(settings["kl_weight"])), "data_checksum": data_checksum}
 
 
 def save_latent(folder: Path, latent: Latent, images: Mapping[str, np.ndarray] | None = None, **others) -> None:
