@@ -1,7 +1,10 @@
 """Runs made up from a flat table, for the tests of tables and figures."""
 
+import itertools
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from vae_core.runs import Runs
@@ -14,3 +17,25 @@ def runs_of(table: pd.DataFrame) -> Runs:
     table = table.reset_index(drop=True)
     settings = [name for name in SETTINGS if name in table]
     return Runs(table[settings], table.drop(columns=settings), [Path(f"run{row}") for row in table.index])
+
+
+def weights_like(count: int) -> np.ndarray:
+    """So many KL weights: the default ones if eight, else 0 and a geometric series; 1 alone if one."""
+    if count == 8:
+        return np.array([0, 0.02, 0.1, 0.5, 1, 2, 10, 20])
+    return np.array([1.0]) if count == 1 else np.array([0, *np.geomspace(0.01, 100, count - 1)])
+
+
+def sweep_of(weights: Sequence[float], seeds: int = 1, **measures) -> Runs:
+    """Runs of train_vae with the measures that figures and tables need, roughly as they come out on MNIST."""
+    rows = []
+    for kl_weight, seed in itertools.product(weights, range(seeds)):
+        rate = 25 / (kl_weight + 0.05) ** 0.8 / (1 + kl_weight / 10) * (1 + 0.1 * seed)
+        row = {"dataset": "digits", "kl_weight": kl_weight, "seed": seed, "epochs": 40}
+        distortion = 205 - 65 * rate / (rate + 3)
+        row |= {"distortion": distortion, "rate": rate, "negative_elbo": distortion + rate, "nll": distortion + rate}
+        row |= {"objective": distortion + kl_weight * rate, "mutual_information": min(0.9 * rate, 9.2)}
+        row |= {"marginal_kl": rate - min(0.9 * rate, 9.2), "rate_z0": 0.7 * rate, "rate_z1": 0.3 * rate}
+        row |= {"active_units": (rate > 1) + (rate > 2), "entropy_floor": 45.5}
+        rows.append(row | {"zero_information_distortion": 205.8, "images": 10_000} | measures)
+    return runs_of(pd.DataFrame(rows))

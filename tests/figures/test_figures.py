@@ -10,7 +10,7 @@ from PIL import Image
 
 from tests.made_up import runs_of
 from vae_core import figures
-from vae_core.figures import style
+from vae_core.figures import plane, style
 from vae_core.figures import sweep as sheets
 from vae_core.report.tables import ranked_rates
 from vae_core.runs import Latent
@@ -95,7 +95,7 @@ def test_ellipses_are_two_deviations_each_way_around_the_first_means(rng):
 def test_plane_has_every_run_the_limits_and_lines_on_which_the_bound_is_the_same():
     runs = pd.DataFrame({"dataset": "mnist", "kl_weight": [0, 0, 1, 1], "rate": [90, 80, 6, 7], "images": 1000})
     runs = runs.assign(distortion=[100, 101, 120, 121], entropy_floor=45.0, zero_information_distortion=205.0)
-    axes = sheets.rate_distortion(runs_of(runs)).axes[0]
+    axes = plane.rate_distortion(runs_of(runs)).axes[0]
     places = np.concatenate([points.get_offsets() for points in axes.collections])
     np.testing.assert_allclose(places, [[0, 205], *runs[["rate", "distortion"]].to_numpy()])
     *bounds, floor, limit = (line.get_xydata() for line in axes.lines)

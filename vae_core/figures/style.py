@@ -11,6 +11,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Circle
 from matplotlib.ticker import MaxNLocator
 
+matplotlib.rcdefaults()  # a matplotlibrc may ask for TeX, other fonts or other sizes
+
 # The ten colours of Petroff 2021, arXiv:2107.02270, which stay apart under the common colour-vision deficiencies, in an
 # order that gives the two greys to digits whose codes lie far apart (0 and 1).
 CLASS_COLORS = (

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse
 
+from vae_core.figures.labels import evenly, weight_names
 from vae_core.figures.style import (
     class_handles,
     covering_square,
@@ -22,10 +23,13 @@ from vae_core.figures.style import (
     tile,
     weight_colors,
 )
-from vae_core.runs import Latent, Runs
+from vae_core.runs import Latent
 
 NEAR_PRIOR = (-4.0, 4.0, -4.0, 4.0)
 COLUMNS = 4
+NAMED = 12  # weights in a legend
+TICKS = 26  # weights on an axis
+ROOM = 50  # characters beside each other, with a gap between words, below half of a figure
 LEAST_WIDTH = 9.0  # inches
 POSTERIOR = "#e4007c"  # neither a class nor the prior
 LEAST_RATE = 0.01  # below it the parts of a rate are the noise of their estimates
@@ -37,49 +41,6 @@ SWEEP_CURVES = {
 SPLIT = {"rate": "#717581", "mutual_information": "#3f90da", "marginal_kl": "#e76300"}
 
 
-def rate_distortion(runs: Runs) -> Figure:
-    """Every run in the plane of rate and distortion, with lines of equal negative ELBO and the limits of the plane.
-
-    The floor is the least distortion of any decoder. The corner is the code that says nothing, at rate 0. Beyond ln N
-    nats, N being the number of test images, a rate cannot be information about which image it was.
-    """
-    measures = runs.measures
-    first = measures.iloc[0]
-    corner, limit = first["zero_information_distortion"], np.log(first["images"])
-    floor = first.get("entropy_floor", min(corner, measures["distortion"].min()))
-    right = 2 * max(measures["rate"].max(), limit)
-    figure, axes = new_figure(11, 6.6)
-    rates = np.concatenate([np.linspace(0, 1, 50), np.geomspace(1, right, 400)])
-    top = max(corner, measures["distortion"].max()) + 12
-    round_numbers = np.outer([100, 1_000, 10_000], [1, 1.5, 2, 3, 5, 7]).ravel()
-    beyond = round_numbers[(round_numbers > top) & (round_numbers < 0.8 * right)]
-    for bound in (*np.arange(np.ceil(floor / 20) * 20, top, 20), *beyond):
-        axes.plot(rates, bound - rates, color="#cccccc", linewidth=0.8, zorder=0)
-        place = (0.02, bound) if bound < top else (bound - top, top - 1)  # where the line enters the picture
-        axes.annotate(f"{bound:.0f}", place, color="#888888", fontsize=9, va="bottom" if bound < top else "top")
-    if "entropy_floor" in first:
-        axes.axhline(floor, color="#bd1f01", linewidth=1.5)
-        words = {"xytext": (-6, 3), "textcoords": "offset points", "color": "#bd1f01", "ha": "right", "va": "bottom"}
-        axes.annotate(f"no decoder is below {floor:.1f}", (right, floor), **words)
-    axes.axvline(limit, color="#832db6", linestyle="--", linewidth=1.5)
-    axes.annotate(f" ln N = {limit:.2f}", (limit, floor + 0.12 * (corner - floor)), color="#832db6")
-    axes.scatter([0], [corner], marker="X", s=110, color="black", zorder=3)
-    axes.annotate(f"no information: {corner:.1f}", (0, corner), (12, 0), textcoords="offset points", va="center")
-    groups = measures.groupby(runs.settings["kl_weight"])
-    for color, (kl_weight, points) in zip(weight_colors(len(groups)), groups, strict=True):
-        dots = {"s": 60, "color": color, "edgecolors": "black", "linewidths": 0.5, "zorder": 2}
-        axes.scatter(points["rate"], points["distortion"], **dots)
-        place = (points["rate"].mean(), points["distortion"].min())
-        axes.annotate(f"{kl_weight:g}", place, xytext=(0, -16), textcoords="offset points", ha="center", va="top")
-    axes.set_xscale("symlog", linthresh=1, linscale=0.6)
-    axes.set(xlim=(-0.1, right), ylim=(floor - 8, top))
-    axes.set(xlabel="rate [nats/image]", ylabel="distortion [nats/image]")
-    axes.xaxis.set_major_formatter("{x:g}")
-    dataset = runs.settings["dataset"].iloc[0]
-    axes.set_title(f"{dataset}, test images: every run, labelled with its kl_weight; grey: equal negative ELBO")
-    return figure
-
-
 def rate_split(losses: pd.DataFrame, information_limit: float) -> Figure:
     """What the rate is spent on, per weight: in nats on the left, as shares on the right.
 
@@ -89,9 +50,10 @@ def rate_split(losses: pd.DataFrame, information_limit: float) -> Figure:
     places = np.arange(len(losses))
     for (name, color), shift in zip(SPLIT.items(), (-0.08, 0, 0.08), strict=True):
         values, errors = losses[f"{name}_mean"], losses[f"{name}_std"].fillna(0)
-        left.errorbar(places + shift, values, errors, color=color, marker="o", capsize=3, label=name)
+        left.errorbar(places + shift, values, errors, color=color, label=name, **_points(losses))
     left.axhline(information_limit, color=SPLIT["mutual_information"], linestyle="--", linewidth=1)
-    left.annotate(f"ln N = {information_limit:.2f}", (places[-1], information_limit), ha="right", va="bottom")
+    beside = {"xytext": (0, 4), "textcoords": "offset points", "ha": "right", "va": "bottom"}  # the last point
+    left.annotate(f"ln N = {information_limit:.2f}", (places[-1], information_limit), **beside)
     left.set_yscale("symlog", linthresh=0.01)  # estimates of nothing may be below 0
     lowest = losses[[f"{name}_mean" for name in SPLIT]].min().min()
     left.set_ylim(bottom=min(0, 2 * lowest), top=3 * losses["rate_mean"].max() + information_limit)
@@ -99,8 +61,9 @@ def rate_split(losses: pd.DataFrame, information_limit: float) -> Figure:
     left.set_ylabel("nats/image")
     both = losses["mutual_information_mean"] + losses["marginal_kl_mean"]
     shares = (losses["mutual_information_mean"] / both).where(losses["rate_mean"] > LEAST_RATE)
-    right.bar(places, shares, color=SPLIT["mutual_information"])
-    right.bar(places, 1 - shares, bottom=shares, color=SPLIT["marginal_kl"])
+    width = 0.8 if _few(losses) else 1
+    right.bar(places, shares, width, color=SPLIT["mutual_information"])
+    right.bar(places, 1 - shares, width, bottom=shares, color=SPLIT["marginal_kl"])
     right.set(ylabel="share of the rate (where there is one)", ylim=(0, 1))
     for axes in (left, right):
         _weight_axis(axes, losses)
@@ -117,13 +80,13 @@ def dimensions(ranked: pd.DataFrame, losses: pd.DataFrame) -> Figure:
     places, latent_dim = np.arange(len(losses)), ranked["mean"].shape[1]
     for rank in range(latent_dim):
         values, errors = ranked["mean", rank], ranked["std", rank].fillna(0)
-        left.errorbar(places, values, errors, marker="o", capsize=3, label=f"dimension of rank {rank + 1}")
+        left.errorbar(places, values, errors, label=f"dimension of rank {rank + 1}", **_points(losses))
     left.set_yscale("log")
-    left.yaxis.set_major_formatter("{x:g}")
+    _plain_numbers(left)
     left.set_ylabel("rate of one dimension [nats/image]")
     left.legend()
     active, spread = losses["active_units_mean"], losses["active_units_std"].fillna(0)
-    right.errorbar(places, active, spread, color="black", marker="o", capsize=3)
+    right.errorbar(places, active, spread, color="black", **_points(losses))
     right.set(ylabel=f"active units, of {latent_dim}", ylim=(-0.1, latent_dim + 0.2), yticks=range(latent_dim + 1))
     for axes in (left, right):
         _weight_axis(axes, losses)
@@ -216,19 +179,22 @@ def samples(drawn: Mapping[float, tuple[np.ndarray, np.ndarray]], scores: pd.Dat
 
 
 def loss_curves(histories: Mapping[float, pd.DataFrame], title: str) -> Figure:
-    """Validation distortion, rate and negative ELBO per epoch, one line per kl_weight."""
+    """Validation distortion, rate and negative ELBO per epoch, one line per kl_weight; the legend names some."""
     figure, panels = new_figure(14, 4.8, columns=len(SWEEP_CURVES))
-    for axes, (name, label) in zip(panels, SWEEP_CURVES.items(), strict=True):
-        for color, (kl_weight, history) in zip(weight_colors(len(histories)), histories.items(), strict=True):
+    names = weight_names(histories)
+    for axes, (column, label) in zip(panels, SWEEP_CURVES.items(), strict=True):
+        for color, weight, history in zip(weight_colors(len(names)), names, histories.values(), strict=True):
             history = history.assign(val_negative_elbo=history["val_distortion"] + history["val_rate"])
-            axes.plot(history["epoch"], history[name], color=color, marker=marker_of(history), label=f"{kl_weight:g}")
+            axes.plot(history["epoch"], history[column], color=color, marker=marker_of(history), label=weight)
         epoch_axis(axes, label)
-    panels[1].set_yscale("symlog", linthresh=0.1)  # a collapsed rate is 0, an unweighted one goes into the hundreds
+    if not _within_a_decade(panels[1]):  # a collapsed rate is 0, an unweighted one goes into the hundreds
+        panels[1].set_yscale("symlog", linthresh=0.1)
+        panels[1].yaxis.set_major_formatter("{x:g}")
     panels[2].set_yscale("log")
-    for axes in panels[1:]:
-        axes.yaxis.set_major_formatter("{x:g}")
-        axes.yaxis.set_minor_formatter("{x:g}" if axes is panels[2] else "")
-    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside right center", title="kl_weight", frameon=False)
+    _plain_numbers(panels[2])
+    handles = np.array(panels[0].lines)[evenly(len(histories), NAMED)]
+    heading = "kl_weight" + (f"\n({len(handles)} of {len(histories)})" if len(handles) < len(histories) else "")
+    figure.legend(handles=list(handles), loc="outside right center", title=heading, frameon=False)
     figure.suptitle(title)
     return figure
 
@@ -275,8 +241,8 @@ def epoch_frames(latent: Latent, class_names: tuple[str, ...], title: str) -> It
 
 def _shape(panels: int, side: float) -> tuple[int, int, float]:
     """Rows, columns and the panels' side in inches, which grows if the title would be wider than the sheet."""
-    columns = min(panels, COLUMNS)
-    return -(-panels // COLUMNS), columns, max(side, LEAST_WIDTH / columns)
+    columns = min(panels, min((COLUMNS, COLUMNS - 1), key=lambda columns: -panels % columns))  # few unused places
+    return -(-panels // columns), columns, max(side, LEAST_WIDTH / columns)
 
 
 def _class_legend(figure: Figure, class_names: tuple[str, ...]) -> None:
@@ -293,8 +259,31 @@ def _panels(grid: np.ndarray, content: Mapping[float, object]):
     return zip(grid.flat, content.items(), strict=False)
 
 
+def _few(losses: pd.DataFrame) -> bool:
+    return len(losses) <= 2 * TICKS
+
+
+def _points(losses: pd.DataFrame) -> dict[str, object]:
+    """How points of an error bar look: without marks where these would make a band."""
+    return {"marker": "o", "capsize": 3} if _few(losses) else {"linewidth": 1}
+
+
 def _weight_axis(axes: Axes, losses: pd.DataFrame) -> None:
-    """The weights at equal distances, since 0 has no place on a logarithmic axis."""
-    axes.set_xticks(range(len(losses)), [f"{kl_weight:g}" for kl_weight in losses["kl_weight"]])
-    axes.set_xlabel("kl_weight")
+    """The weights at equal distances, since 0 has no place on a logarithmic axis; upright where they need the room."""
+    places = range(0, len(losses), -(-len(losses) // TICKS))
+    names = np.array(weight_names(losses["kl_weight"]))[places]
+    room = len(names) * max(map(len, names)) < ROOM
+    axes.set_xticks(places, names, rotation=0 if room else 90)
+    axes.set(xlabel="kl_weight", xlim=(-0.5, len(losses) - 0.5))
     axes.grid(alpha=0.3, axis="y")
+
+
+def _within_a_decade(axes: Axes) -> bool:
+    lowest, highest = axes.dataLim.intervaly
+    return 0 < lowest <= highest < 10 * lowest
+
+
+def _plain_numbers(axes: Axes) -> None:
+    """Numbers without powers on a logarithmic axis, also between powers of ten where there are few of those."""
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter("{x:g}" if _within_a_decade(axes) else "")

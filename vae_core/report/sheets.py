@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from vae_core.data import SOURCES
 from vae_core.figures import sweep as sheets
 from vae_core.figures.files import save_animation, save_figure
+from vae_core.figures.plane import rate_distortion
 from vae_core.figures.style import covering_square
 from vae_core.latent import share_within
 from vae_core.report.tables import loss_table, loss_table_page, ranked_rates
@@ -37,7 +38,7 @@ def write_tables(sweep_dir: Path, runs: Runs) -> None:
 def draw_sheets(sweep_dir: Path, runs: Runs) -> None:
     """Draw the tables of all seeds, then one panel, line or frame per weight, from its first seed."""
     losses = loss_table(runs)
-    _save_sheet(sweep_dir, "rate_distortion", sheets.rate_distortion(runs))
+    _save_sheet(sweep_dir, "rate_distortion", rate_distortion(runs))
     _save_sheet(sweep_dir, "rate_split", sheets.rate_split(losses, np.log(runs.measures["images"].iloc[0])))
     _save_sheet(sweep_dir, "dimensions", sheets.dimensions(ranked_rates(runs), losses))
     shown = runs.first_of_each_weight()
@@ -71,7 +72,7 @@ def draw_lesson_sheets(sweep_dir: Path, runs: Runs) -> None:
     title = _title(shown)
     if len(shown.folders) == 1:
         return
-    _save_sheet(sweep_dir, "rate_distortion", sheets.rate_distortion(runs))
+    _save_sheet(sweep_dir, "rate_distortion", rate_distortion(runs))
     _save_sheet(sweep_dir, "loss_curves", _loss_curves(shown, title))
     latents = _read_latents(shown)
     if latents and all(latent.manifold is not None for latent in latents.values()):
