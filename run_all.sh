@@ -99,7 +99,7 @@ refuse_options() {
 
 # Some commands run in another folder than the one where they were typed.
 case "${VAE_DATA_DIR:-/}" in
-/*) ;;
+/* | "~"*) ;;
 *) export VAE_DATA_DIR=$PWD/$VAE_DATA_DIR ;;
 esac
 

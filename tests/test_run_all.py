@@ -103,6 +103,12 @@ def test_a_command_runs_what_its_help_says_with_the_data_of_the_folder_where_it_
     assert finished.returncode == 0
 
 
+def test_a_tilde_in_the_data_folders_name_is_left_to_python(copy):
+    with_set_up(copy)
+    finished = run_all(copy, "--dataset", "digits", VAE_DATA_DIR="~/data")
+    assert finished.stdout == "python: -m vae_core.sweep --dataset digits; data in ~/data\n"
+
+
 def test_a_python_that_was_named_is_used_or_refused(copy):
     finished = run_all(copy, PYTHON="/nowhere/python3")
     assert finished.returncode == 2

@@ -1,18 +1,21 @@
-"""Data sets by name: from the user's folder, else the cache, else downloaded once and checked.
+"""Data sets by name: from the folder that the user names, or else from the cache, or else downloaded once.
 
 MNIST and Fashion-MNIST are read from the official IDX files. A file is official if the SHA-256 of its decompressed
-bytes is right: mirrors compress the files differently.
+bytes is right: mirrors compress the files differently. Keras' mnist.npz is official if its arrays, written as IDX
+files, are.
 """
 
 import gzip
 import hashlib
+import io
 import os
 import socket
 import tempfile
-import zlib
+import zipfile
 from collections.abc import Callable, Iterable
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +43,18 @@ SHA256 = {
         "t10k-labels-idx1-ubyte": "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
     },
 }
+FOLDERS = {  # in a data folder, as this suite, torchvision, Keras and the data's own repository name them
+    "mnist": ("mnist", "MNIST", "MNIST/raw"),
+    "fashion_mnist": ("fashion_mnist", "fashion-mnist", "FashionMNIST", "FashionMNIST/raw", "fashion"),
+}
+ITSELF = ("raw", ".")  # the folder that a user names may be the data set's own
+ARCHIVES = {"mnist": ("mnist.npz", "mnist/mnist.npz"), "fashion_mnist": ()}  # Keras' file of all four arrays
+ARCHIVED = {
+    "train-images-idx3-ubyte": "x_train",
+    "train-labels-idx1-ubyte": "y_train",
+    "t10k-images-idx3-ubyte": "x_test",
+    "t10k-labels-idx1-ubyte": "y_test",
+}
 MIRRORS = {
     "mnist": (
         "https://storage.googleapis.com/cvdf-datasets/mnist/",
@@ -54,7 +69,7 @@ DOWNLOAD_TIMEOUT = 20  # seconds of silence, after which the next mirror is trie
 
 
 class DataNotAvailable(InputError):
-    """The data set is not on this machine and cannot be downloaded."""
+    """No folder was named, the data set is not in the cache, and it cannot be downloaded."""
 
 
 @dataclass(frozen=True)
@@ -110,11 +125,12 @@ class Source:
 def load_dataset(name: str = "auto", data_dir: str | Path | None = None) -> Dataset:
     """Load one of `SOURCES` by name; `auto` is `mnist` if available, else `digits`, and prints which and why.
 
-    `data_dir` (default: the environment variable VAE_DATA_DIR) is searched first. It holds one folder per data set,
-    each with the four IDX files, gzip-compressed or raw. Then come the cache and the official mirrors.
+    data_dir: the folder that has the data (default: the environment variable VAE_DATA_DIR), one of `FOLDERS` with the
+        four IDX files in it, gzip-compressed or raw, or that folder itself, or the folder of Keras' mnist.npz. If it is
+        empty, the data comes from the cache or the official mirrors
 
-    Raises InputError for an unknown name, a missing `data_dir`, or a file that is not the official one, and
-    DataNotAvailable if the data is not on this machine and cannot be downloaded.
+    Raises InputError for an unknown name, a `data_dir` that does not have the data, or a file that is not the official
+    one, and DataNotAvailable if no `data_dir` is given, and the data is not in the cache and cannot be downloaded.
     """
     if name == "auto":
         try:
@@ -156,7 +172,7 @@ def check_dataset(dataset: Dataset, classes: int | None = None) -> None:
 
 def cache_dir() -> Path:
     """The folder for downloads: `datasets` in Keras' folder (KERAS_HOME, or .keras in the home folder)."""
-    return Path(os.environ.get("KERAS_HOME", Path.home() / ".keras")) / "datasets"
+    return Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser() / "datasets"
 
 
 def _read_digits(name: str, data_dir: str | Path | None) -> Arrays:
@@ -194,29 +210,75 @@ def _labels(content: bytes) -> np.ndarray:
 
 
 def _read(name: str, file_name: str, data_dir: str | Path | None) -> bytes:
-    """The checked, decompressed bytes of one file, from the first place that has it."""
-    data_dir = data_dir or os.environ.get("VAE_DATA_DIR")
-    if data_dir and not Path(data_dir).is_dir():
+    """The checked, decompressed bytes of one file: of the user's folder alone, if there is one."""
+    folder = _user_folder(data_dir)
+    candidates = _candidates(name, file_name, folder or cache_dir(), ITSELF if folder else ())
+    for path in filter(os.path.isfile, candidates):
+        return _checked(name, file_name, path)
+    if folder is None:
+        return _download(name, file_name)
+    places = ", ".join(f"{place}/" for place in FOLDERS[name])
+    archives = "".join(f", and no {archive}" for archive in ARCHIVES[name])
+    raise InputError(
+        f"the data folder {folder} has no {file_name} or {_dotted(file_name)} of {name}, with or without .gz, in "
+        f"{places}, raw/ or itself{archives}: correct VAE_DATA_DIR (or data_dir), or leave it empty, so that the data "
+        "comes from the cache or is downloaded"
+    )
+
+
+def _user_folder(data_dir: str | Path | None) -> Path | None:
+    named = data_dir or os.environ.get("VAE_DATA_DIR")
+    if not named:
+        return None
+    try:
+        folder = Path(named).expanduser()
+        any(folder.iterdir())
+    except (OSError, RuntimeError) as error:  # of a home folder that nobody has
+        reason = getattr(error, "strerror", error)
         raise InputError(
-            f"the data folder {data_dir} does not exist: correct VAE_DATA_DIR (or data_dir), or leave it out"
-        )
-    folders = ([Path(data_dir) / name] if data_dir else []) + [cache_dir() / name]
-    for folder in folders:
-        for path in (folder / f"{file_name}.gz", folder / file_name):
-            if path.exists():
-                return _checked(name, file_name, path)
-    return _download(name, file_name)
+            f"the data folder {named} cannot be read ({reason}): correct VAE_DATA_DIR (or data_dir), or leave it empty"
+        ) from error
+    return folder
+
+
+def _candidates(name: str, file_name: str, folder: Path, more_places: Iterable[str]) -> list[Path]:
+    """The paths below a folder at which people have one file of a data set, or an archive with it."""
+    spellings = [f"{file_name}.gz", file_name, f"{_dotted(file_name)}.gz", _dotted(file_name)]
+    files = [f"{place}/{spelling}" for place, spelling in product((*FOLDERS[name], *more_places), spellings)]
+    return [folder / path for path in (*files, *ARCHIVES[name])]
+
+
+def _dotted(file_name: str) -> str:
+    return file_name.replace("-idx", ".idx")  # as some programs unpack it, and some pages offer it
 
 
 def _checked(name: str, file_name: str, path: Path) -> bytes:
     try:
-        content = path.read_bytes()
-        content = gzip.decompress(content) if path.suffix == ".gz" else content
-    except (OSError, EOFError, zlib.error) as error:
+        content = _decompressed(path, file_name)
+    except Exception as error:  # of the file system, gzip, zipfile or NumPy
         raise InputError(f"{path} cannot be read ({error}): delete it or replace it with the official file") from error
-    if hashlib.sha256(content).hexdigest() != SHA256[name][file_name]:
+    found = hashlib.sha256(content).hexdigest()
+    for other, sums in SHA256.items():
+        if other != name and found == sums[file_name]:
+            raise InputError(f"{path} is the {other} file, not the {name} one: correct VAE_DATA_DIR (or data_dir)")
+    if found != SHA256[name][file_name]:
         raise InputError(f"{path} is not the official {name} file (SHA-256 differs): delete it or replace it")
     return content
+
+
+def _decompressed(path: Path, file_name: str) -> bytes:
+    """The bytes of an IDX file, which `path` is, or is compressed from, or has as an array."""
+    if path.suffix == ".gz":
+        return gzip.decompress(path.read_bytes())
+    if path.suffix == ".npz":
+        with zipfile.ZipFile(path) as archive:
+            return _as_idx(np.load(io.BytesIO(archive.read(f"{ARCHIVED[file_name]}.npy"))))
+    return path.read_bytes()
+
+
+def _as_idx(array: np.ndarray) -> bytes:
+    """The bytes of the IDX file that an array of unsigned bytes was read from: type, sizes, values."""
+    return bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">i4").tobytes() + array.tobytes()
 
 
 def _download(name: str, file_name: str) -> bytes:
@@ -241,9 +303,9 @@ def _download(name: str, file_name: str) -> bytes:
         reason = f"the cache {cache_dir()} cannot be written ({error.strerror})"
         raise DataNotAvailable(f"{name} is not on this machine and {reason}: set KERAS_HOME") from error
     raise DataNotAvailable(
-        f"{name} is not on this machine and could not be downloaded: connect to a network, or put its four official "
-        f"IDX files into a folder {name}/ and set VAE_DATA_DIR to the folder above it, or use the data set digits, "
-        "which needs no network"
+        f"{name} is not in the cache (datasets/ in KERAS_HOME or ~/.keras) and could not be downloaded: connect to a "
+        f"network, or put its four official IDX files into a folder and set VAE_DATA_DIR to it, or use the data set "
+        "digits, which needs no network"
     )
 
 
