@@ -1,4 +1,7 @@
-"""Imports Keras with its backend quietly; every module that uses Keras imports this one first.
+"""Imports Keras on TensorFlow, quietly and with the suite's settings; every module that uses Keras imports this first.
+
+A user's keras.json or KERAS_MAX_EPOCHS would change numbers, or fail in the middle, under the same config.json. So what
+they set is set back, also where Keras was imported before.
 
 TensorFlow's C++ libraries write log lines (which instructions it uses, that there is no GPU) straight to file
 descriptor 2, where TF_CPP_MIN_LOG_LEVEL does not reach them (tensorflow issue 100442), and a notebook records that
@@ -9,8 +12,11 @@ an exception still comes through.
 import os
 from contextlib import contextmanager
 
+from vae_core.environment import check_backend
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")  # whatever keras.json in the home folder says
+check_backend()
 
 
 @contextmanager
@@ -25,10 +31,21 @@ def _without_native_stderr():
         os.close(nowhere)
 
 
+def _use_own_settings() -> None:
+    check_backend(keras.config.backend())
+    keras.config.set_floatx("float32")
+    keras.config.set_dtype_policy("float32")
+    keras.config.set_epsilon(1e-7)
+    keras.config.set_image_data_format("channels_last")
+    for limit in ("max_epochs", "max_steps_per_epoch"):
+        if hasattr(keras.config, limit):  # older versions have none
+            getattr(keras.config, f"set_{limit}")(None)
+
+
 with _without_native_stderr():
     import keras
+    import tensorflow
 
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow
+    tensorflow.config.list_physical_devices()
 
-        tensorflow.config.list_physical_devices()
+_use_own_settings()

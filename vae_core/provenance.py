@@ -1,10 +1,13 @@
 """What made a run's numbers beside its settings: the code, the packages, the machine."""
 
+import hashlib
 import os
 import platform
 import subprocess
 from importlib.metadata import version
 from pathlib import Path
+
+from vae_core.environment import numeric_settings
 
 PACKAGE = Path(__file__).resolve().parent
 CODE = ("vae_core", "notebooks", "requirements.txt")  # what can reach a number; pages, tests and results cannot
@@ -16,9 +19,30 @@ def provenance() -> dict[str, object]:
     return {
         "python": platform.python_version(),
         "platform": platform.platform(),
+        "processor": processor(),
         "versions": {name: version(name) for name in PACKAGES},
+        "environment": numeric_settings(),
+        "source_sha256": source_hash(),
         **git_state(),
     }
+
+
+def processor() -> str:
+    """The name of the processor's model, or of its kind where the system does not tell the model."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    models = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(models, platform.processor() or platform.machine())
+
+
+def source_hash() -> str:
+    """SHA-256 of the names and texts of this package's modules: the same for a clone and for what it installs."""
+    digest = hashlib.sha256()
+    for path in sorted(PACKAGE.rglob("*.py")):
+        digest.update(f"{path.relative_to(PACKAGE).as_posix()}\n{path.read_text(encoding='utf-8')}".encode())
+    return digest.hexdigest()
 
 
 def git_state() -> dict[str, object]:
