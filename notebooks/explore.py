@@ -22,4 +22,4 @@ height: int = 1200  # of the page in the notebook, in pixels
 # %%
 from vae_core import explorer, runs
 
-explorer.embedded(runs.PROJECT / sweep_dir, height)
+explorer.embedded(runs.PROJECT / runs.user_folder(sweep_dir, "sweep_dir"), height)

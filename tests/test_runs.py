@@ -1,5 +1,7 @@
 import hashlib
 import json
+import os
+import shutil
 
 import numpy as np
 import pytest
@@ -19,14 +21,25 @@ PARAMETERS = {
 }
 
 
+MEASURES = {"distortion": 100.0, "rate": 1.5, "negative_elbo": 101.5, "images": 5}
+
+
+def make_run(folder, seconds=(1.0,), measures=MEASURES, **settings):
+    """A finished run of five images, with a picture and a notebook."""
+    runs.start_run(PARAMETERS | settings, "abc", folder)
+    (folder / "history.csv").write_text("epoch,val_distortion,val_rate\n1,100,1.5\n")
+    (folder / "scatter.png").write_bytes(b"picture")
+    (folder / "run.ipynb").write_text("{}")
+    runs.save_latent(folder, runs.Latent(mean=np.zeros((5, 2)), log_var=np.zeros((5, 2)), labels=np.arange(5)))
+    runs.write_json(folder / "measures.json", measures)
+    runs.finish_run(folder, list(seconds))
+    runs.update_record(folder, 9.0)
+    return folder
+
+
 @pytest.fixture
 def finished(tmp_path):
-    folder = runs.start_run(PARAMETERS, "abc", tmp_path / "kl_00.50_seed0")
-    (folder / "history.csv").write_text("epoch\n1\n")
-    (folder / "latent.npz").write_bytes(b"codes")
-    runs.write_json(folder / "measures.json", {"rate": 1.5})
-    runs.finish_run(folder, [3.0, 1.0, 1.0])
-    return folder
+    return make_run(tmp_path / "kl_00.50_seed0", [3.0, 1.0, 1.0])
 
 
 @pytest.mark.parametrize(
@@ -61,37 +74,84 @@ def test_config_does_not_depend_on_how_numbers_were_typed():
 def test_finished_run_is_done_and_its_record_has_the_hashes(finished):
     assert runs.is_done(finished)
     record = runs.read_json(finished / "record.json")
-    assert record["files"]["latent.npz"] == hashlib.sha256(b"codes").hexdigest()
+    assert record["files"]["scatter.png"] == hashlib.sha256(b"picture").hexdigest()
     assert (record["seconds_per_epoch"], record["training_seconds"]) == (1.0, 5.0)
-    assert set(record["files"]) == {"config.json", "history.csv", "latent.npz", "measures.json"}
+    assert set(record["files"]) == {path.name for path in finished.iterdir()} - {"record.json"}
     assert record["versions"]["keras"].startswith("3.")
 
 
 def test_a_run_without_record_or_with_an_altered_or_lost_file_is_not_done(finished):
-    (finished / "history.csv").write_text("epoch\n2\n")
-    assert not runs.is_done(finished)
-    (finished / "history.csv").unlink()
-    assert not runs.is_done(finished)
-    (finished / "history.csv").write_text("epoch\n1\n")
+    history = (finished / "history.csv").read_bytes()
+    (finished / "history.csv").write_bytes(history.replace(b"100", b"99"))
+    assert runs.fault(finished) == "history.csv was altered"
+    (finished / "history.csv").write_bytes(history)
     assert runs.is_done(finished)
-    for half in ("", "{", "{}"):
-        (finished / "record.json").write_text(half)
-        assert not runs.is_done(finished)
     (finished / "record.json").unlink()
-    assert not runs.is_done(finished)
+    assert runs.fault(finished) == "record.json is missing"
 
 
 def test_files_that_no_table_needs_may_be_left_out_but_not_altered(finished):
     (finished / "latent.npz").write_bytes(b"other codes")
-    assert not runs.is_done(finished)
+    assert runs.fault(finished) == "latent.npz was altered"
     (finished / "latent.npz").unlink()
     assert runs.is_done(finished)
+
+
+def test_weights_that_the_record_does_not_know_are_not_the_runs(finished):
+    (finished / "model.weights.h5").write_bytes(b"of another run")
+    assert runs.fault(finished) == "model.weights.h5 was altered"
 
 
 @pytest.mark.parametrize("name", ["config.json", "history.csv", "measures.json"])
 def test_files_that_tables_need_may_not_be_left_out(finished, name):
     (finished / name).unlink()
-    assert not runs.is_done(finished)
+    assert runs.fault(finished) == f"{name} is missing"
+
+
+@pytest.mark.parametrize("record", ["", "{", "null", "[]", "{}", '{"files": null}', '{"files": []}', "[" * 100_000])
+def test_a_record_that_is_none_is_named(finished, record):
+    (finished / "record.json").write_text(record)
+    assert runs.fault(finished).startswith("record.json ")
+
+
+def write_npz(**arrays):
+    return lambda path: np.savez(path, **arrays)
+
+
+def write_text(text):
+    return lambda path: path.write_text(text)
+
+
+CODES = {"mean": np.zeros((5, 2)), "log_var": np.zeros((5, 2)), "labels": np.arange(5)}
+
+
+@pytest.mark.parametrize(
+    ("name", "write"),
+    [
+        ("config.json", write_text("[]")),
+        ("config.json", write_text(json.dumps(PARAMETERS | {"kl_weight": "half"}))),
+        ("config.json", write_text(json.dumps(PARAMETERS | {"seed": True}))),
+        ("measures.json", write_text("null")),
+        ("measures.json", write_text(json.dumps(MEASURES | {"rate": "<b>1</b>"}))),
+        ("measures.json", write_text(json.dumps(MEASURES | {"nll": float("nan")}))),
+        ("measures.json", write_text(json.dumps(MEASURES | {"nll": 10**400}))),
+        ("measures.json", write_text(json.dumps({"rate": 1.0}))),
+        ("history.csv", write_text("")),
+        ("history.csv", lambda path: path.write_bytes(bytes(range(256)))),
+        ("history.csv", write_text("epoch,val_distortion,val_rate\n")),
+        ("history.csv", write_text("epoch,val_distortion,val_rate\n1,2,much\n")),
+        ("history.csv", write_text("epoch,rate\n1,2\n")),
+        ("latent.npz", lambda path: path.write_bytes(b"no codes")),
+        ("latent.npz", write_npz(mean=np.zeros((5, 2)))),
+        ("latent.npz", write_npz(**CODES | {"labels": np.arange(4)})),
+        ("latent.npz", write_npz(**CODES | {"mean": np.array([print], dtype=object)})),
+    ],
+)
+def test_bad_content_is_named_though_its_hash_holds(finished, name, write):
+    write(finished / name)
+    runs.update_record(finished, 1.0)
+    assert runs.fault(finished) in (f"{name} is not a run's", f"{name} cannot be read")
+    assert runs.finished_folders(finished.parent) == []
 
 
 def test_codes_and_images_are_read_as_they_were_kept_images_with_eight_bits(tmp_path, rng):
@@ -108,14 +168,76 @@ def test_codes_and_images_are_read_as_they_were_kept_images_with_eight_bits(tmp_
     np.testing.assert_array_equal(arrays["corners"], mean)
 
 
-def test_a_readers_own_file_does_not_undo_a_run(finished):
-    (finished / "notes.txt").write_text("look at the sevens")
+@pytest.mark.parametrize("name", ["notes.txt", "my table.csv", "run.ipynb", "scatter.png"])
+def test_a_readers_own_files_and_remarks_do_not_undo_a_run(finished, name):
+    (finished / name).write_text("look at the sevens")
+    (finished / "history (conflicted copy).csv").write_text("")
     assert runs.is_done(finished)
+
+
+def test_a_run_counts_once_in_the_folder_that_has_its_name(finished):
+    for name in ("kl_00.50_seed0.bak", "kl_00.50_seed0 (1)", "kl_00.50_seed1", "the one at a half"):
+        shutil.copytree(finished, finished.parent / name)
+    (finished.parent / "kl_07.00_seed0").mkdir()
+    (finished.parent / "my figures").mkdir()
+    (finished.parent / "kl_weights.txt").write_text("")
+    shutil.copytree(finished, finished.parent / "failed" / finished.name)
+    misnamed = "its config.json says kl_00.50_seed0"
+    assert {folder.name: fault for folder, fault in runs.run_folders(finished.parent).items()} == {
+        "kl_00.50_seed0": None,
+        "kl_00.50_seed0 (1)": misnamed,
+        "kl_00.50_seed0.bak": misnamed,
+        "kl_00.50_seed1": misnamed,
+        "kl_07.00_seed0": "record.json is missing",
+        "the one at a half": misnamed,
+    }
+    assert runs.finished_folders(finished.parent) == [finished]
 
 
 def test_starting_a_run_again_makes_it_not_done(finished):
     runs.start_run(PARAMETERS, "abc", finished)
     assert not runs.is_done(finished)
+
+
+def test_a_run_may_start_where_only_papermill_has_written(tmp_path):
+    for name in ("run.ipynb", "stderr.log", ".DS_Store"):
+        (tmp_path / name).write_text("")
+    assert runs.start_run(PARAMETERS, "abc", tmp_path) == tmp_path
+
+
+def test_another_run_in_the_same_folder_is_refused_and_nothing_is_touched(finished):
+    before = {path: path.read_bytes() for path in finished.iterdir()}
+    for other in ({"epochs": 3}, {"architecture": "conv"}):
+        with pytest.raises(InputError, match=r"kl_00.50_seed0 holds a run with other settings: choose another run_dir"):
+            runs.start_run(PARAMETERS | other, "abc", finished)
+    assert {path: path.read_bytes() for path in finished.iterdir()} == before
+
+
+@pytest.mark.parametrize("name", ["config.json", "history.csv", "record.json", "thesis.tex"])
+def test_a_folder_with_files_of_ones_own_is_refused(tmp_path, name):
+    (tmp_path / name).write_text("[]")
+    with pytest.raises(InputError, match=f"holds {name}: choose another run_dir"):
+        runs.start_run(PARAMETERS, "abc", tmp_path)
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["[]"]
+
+
+def test_the_record_does_not_vouch_for_files_that_were_there_before_the_run(finished):
+    (finished / "figure of another notebook.png").write_bytes(b"old")
+    for path in finished.iterdir():
+        os.utime(path, (1, 1))
+    make_run(finished)
+    assert set(runs.read_json(finished / "record.json")["files"]) >= {"history.csv", "measures.json", "scatter.png"}
+    runs.finish_run(finished, [1.0])
+    assert "figure of another notebook.png" not in runs.read_json(finished / "record.json")["files"]
+    assert runs.is_done(finished)
+
+
+def test_a_home_folder_is_understood_and_no_folder_is_not_the_present_one(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert runs.start_run(PARAMETERS, "abc", "~/run") == tmp_path / "run"
+    for wrong, why in ((" ", "run_dir is empty"), ("~nobody at all/run", "there is no such home folder")):
+        with pytest.raises(InputError, match=why):
+            runs.start_run(PARAMETERS, "abc", wrong)
 
 
 def test_single_runs_with_different_settings_never_meet(tmp_path, monkeypatch):
@@ -134,16 +256,13 @@ def test_a_run_folder_that_cannot_be_made_is_named(tmp_path):
 def test_read_runs_takes_only_what_is_done_in_the_order_of_the_weights(finished):
     for kl_weight, seed in ((10.0, 0), (2.0, 1), (2.0, 0)):
         folder = finished.parent / runs.run_name(kl_weight, seed)
-        runs.start_run(PARAMETERS | {"kl_weight": kl_weight, "seed": seed}, "abc", folder)
-        (folder / "history.csv").write_text("epoch\n1\n")
-        runs.write_json(folder / "measures.json", {"rate": 1.0})
-        runs.finish_run(folder, [1.0])
+        make_run(folder, measures=MEASURES | {"rate": 1.0}, kl_weight=kl_weight, seed=seed)
     (finished.parent / "kl_10.00_seed0" / "record.json").unlink()
     found = runs.read_runs(runs.finished_folders(finished.parent))
     assert found.table()[["kl_weight", "seed", "rate"]].values.tolist() == [[0.5, 0, 1.5], [2, 0, 1], [2, 1, 1]]
     assert [folder.name for folder in found.folders] == ["kl_00.50_seed0", "kl_02.00_seed0", "kl_02.00_seed1"]
     assert found.first_of_each_weight().folders == [found.folders[0], found.folders[1]]
-    assert set(found.measures) == {"rate"}
+    assert set(found.measures) == set(MEASURES)
     assert found.by_seed()["rate"][2.0].tolist() == [1.0, 1.0]
 
 

@@ -6,13 +6,16 @@ history.csv            the losses per epoch
 measures.json          the measures on the test images
 latent_scatter.png, decoder_manifold.png, decoder_manifold_quantiles.png, decoder_manifold_occupied.png
 latent.npz, model.weights.h5
-record.json            written last, with the hashes of the others: the run is done if it is there and they hold
+record.json            written last, with the hashes of the others: the run is done if it is there and its numbers hold
+
+In the folder of a sweep a run counts once, in the folder that has its name. Copies and broken folders are left alone.
 """
 
 import hashlib
 import json
+import os
 from collections import ChainMap
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +23,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from vae_core import contents
 from vae_core.errors import InputError
 from vae_core.provenance import provenance
 
@@ -31,6 +35,8 @@ RESULTS = PROJECT / "results"
 RECORD = "record.json"
 NEEDED = ("config.json", "history.csv", "measures.json")  # by tables; all other files of a run may be left out
 MODEL_FILES = ("latent.npz", "model.weights.h5")
+NUMBERS = (".json", ".csv", ".npz", ".h5")  # a reader may write into all other files of a run and undoes nothing
+NO_RUN = (".ipynb", ".log")  # what papermill writes into a run folder before there is a run
 IMAGES = {"metadata": {"images": True}}  # in [0, 1], kept with 8 bits
 
 
@@ -102,15 +108,19 @@ def start_run(
 
     Without `run_dir` the folder is results/single_runs/<notebook>/<dataset>/<name>_<hash of the settings>, so that runs
     with different settings never meet; those of train_vae have no folder <notebook>.
+
+    Raises InputError if the folder cannot be written, or if it holds something else than a run with these settings:
+    two notebooks, or a run and somebody's own files, must not meet in one folder.
     """
     config = run_config(parameters, data_checksum)
     if not run_dir:
         settings = hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:8]
         name = f"{run_name(config['kl_weight'], config['seed'])}_{settings}"
         run_dir = RESULTS / "single_runs" / notebook / config["dataset"] / name
-    folder = Path(run_dir)
+    folder = user_folder(run_dir, "run_dir")
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        _refuse_what_is_not_this_run(folder, config)
         (folder / RECORD).unlink(missing_ok=True)
         write_json(folder / "config.json", config)
     except OSError as error:
@@ -118,6 +128,28 @@ def start_run(
             f"the run folder {folder} cannot be written ({error.strerror}): choose another run_dir"
         ) from error
     return folder
+
+
+def user_folder(text: str | Path, name: str) -> Path:
+    """The folder that a person names: ~ is a home folder. Raises InputError, about the option `name`, for none."""
+    if not str(text).strip():
+        raise InputError(f"{name} is empty: name a folder")
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:  # ~nobody
+        raise InputError(f"{name} {text}: there is no such home folder") from error
+
+
+def _refuse_what_is_not_this_run(folder: Path, config: Mapping[str, object]) -> None:
+    names = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
+    others = [name for name in names if Path(name).suffix not in NO_RUN]
+    try:
+        there = read_json(folder / "config.json") if others else config
+    except (OSError, ValueError):
+        there = None
+    if there != config:
+        held = "a run with other settings" if isinstance(there, dict) and "kl_weight" in there else ", ".join(others)
+        raise InputError(f"the run folder {folder} holds {held}: choose another run_dir")
 
 
 def run_config(parameters: Mapping[str, object], data_checksum: str) -> dict[str, object]:
@@ -159,14 +191,17 @@ def write_json(path: Path, content: Mapping[str, object]) -> None:
 
 
 def finish_run(folder: Path, seconds: list[float]) -> None:
-    """Write record.json: the hashes of the other files, and what the numbers do not depend on.
+    """Write record.json: the hashes of the run's other files, and what the numbers do not depend on.
 
-    A notebook in the folder is the one that calls this, not yet whole: `update_record` adds it.
+    Files that are older than the run's config.json are not its own. A notebook in the folder is the one that calls
+    this, not yet whole: `update_record` adds it.
 
     seconds: what each epoch took; the first includes the compilation
     """
+    started = (folder / "config.json").stat().st_mtime_ns
+    own = {path.name for path in folder.iterdir() if path.stat().st_mtime_ns >= started and path.suffix != ".ipynb"}
     record = {
-        "files": {name: digest for name, digest in file_hashes(folder).items() if not name.endswith(".ipynb")},
+        "files": {name: digest for name, digest in file_hashes(folder).items() if name in own},
         "seconds_per_epoch": round(float(np.median(seconds)), 3),
         "training_seconds": round(sum(seconds), 3),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -188,24 +223,95 @@ def file_hashes(folder: Path) -> dict[str, str]:
 
 
 def is_done(folder: Path) -> bool:
-    """Whether record.json is there and the hashes in it hold; only what tables need must be there."""
+    """Whether the folder is a finished run whose numbers are whole; only what tables need must be there."""
+    return fault(folder) is None
+
+
+def fault(folder: Path) -> str | None:
+    """What keeps the folder from being a finished run whose numbers are whole; None if nothing does.
+
+    The numbers are whole if record.json names them with the hashes that they have, and if they are what a run writes.
+    Remarks in a notebook, marks in a picture and files beside them undo nothing.
+    """
     try:
-        recorded, found = read_json(folder / RECORD)["files"], file_hashes(folder)
-    except (OSError, ValueError, KeyError):  # no record, or not a whole one
-        return False
-    return all(name in found for name in NEEDED) and all(
-        found.get(name, digest) == digest for name, digest in recorded.items()
-    )
+        _check_hashes(folder)
+        _check_content(folder)
+    except InputError as error:
+        return str(error)
+    except OSError as error:
+        return f"it cannot be read ({error.strerror})"
+    return None
+
+
+def fault_in_sweep(folder: Path) -> str | None:
+    """What keeps the folder from being counted in a sweep: a fault, or a name that is not the run's own."""
+    if found := fault(folder):
+        return found
+    config = read_json(folder / "config.json")
+    name = run_name(config["kl_weight"], config["seed"])
+    return None if folder.name == name else f"its config.json says {name}"
+
+
+def run_folders(sweep_dir: Path) -> dict[Path, str | None]:
+    """Every folder of a sweep that is a run's or looks like one, and `fault_in_sweep` of each: None if it counts."""
+    folders = (path for path in sorted(sweep_dir.glob("[!.]*")) if path.is_dir() and _looks_like_a_run(path))
+    return {folder: fault_in_sweep(folder) for folder in folders}
+
+
+def finished_folders(sweep_dir: Path) -> list[Path]:
+    """The folders of the finished runs of a sweep."""
+    return [folder for folder, found in run_folders(sweep_dir).items() if found is None]
+
+
+def _looks_like_a_run(folder: Path) -> bool:
+    # os.access, since Path.exists raises an error in a folder that may not be read
+    return folder.name.startswith("kl_") or any(os.access(folder / name, os.F_OK) for name in ("config.json", RECORD))
+
+
+def _check_hashes(folder: Path) -> None:
+    record = _read(read_json, folder / RECORD)
+    recorded = record.get("files") if isinstance(record, dict) else None
+    if not isinstance(recorded, dict):
+        raise InputError(f"{RECORD} is not a run's")
+    hashes = file_hashes(folder)
+    for name in NEEDED:
+        if name not in hashes:
+            raise InputError(f"{name} is missing")
+    for name in sorted({*recorded, *NEEDED, *MODEL_FILES}):
+        if name in hashes and name.endswith(NUMBERS) and hashes[name] != recorded.get(name):
+            raise InputError(f"{name} was altered")
+
+
+def _check_content(folder: Path) -> None:
+    checks = {
+        "config.json": (read_json, contents.is_config),
+        "measures.json": (read_json, contents.is_measures),
+        "history.csv": (pd.read_csv, contents.is_history),
+        "latent.npz": (_read_codes, lambda codes: contents.are_codes(*codes)),
+    }
+    for name, (reader, is_right) in checks.items():
+        path = folder / name
+        if path.exists() and not is_right(_read(reader, path)):
+            raise InputError(f"{name} is not a run's")
+
+
+def _read_codes(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    latent = read_latent(path.parent)
+    return latent.mean, latent.log_var, latent.labels
+
+
+def _read(reader: Callable[[Path], object], path: Path) -> object:
+    try:
+        return reader(path)
+    except FileNotFoundError:
+        raise InputError(f"{path.name} is missing") from None
+    except Exception as error:  # whatever the file holds, the other runs are read
+        raise InputError(f"{path.name} cannot be read") from error
 
 
 def read_json(path: Path) -> dict:
     """Read a JSON object."""
     return json.loads(path.read_text())
-
-
-def finished_folders(sweep_dir: Path) -> list[Path]:
-    """The folders of the finished runs of a sweep."""
-    return list(filter(is_done, sorted(sweep_dir.glob("kl_*_seed*"))))
 
 
 def read_runs(folders: Iterable[Path]) -> Runs:

@@ -10,7 +10,7 @@ from vae_core.report.findings import surprises_page
 from vae_core.report.reading_order import READING_ORDER
 from vae_core.report.sheets import ANIMATIONS, SHEETS
 from vae_core.report.tables import loss_table_page, reproduction_page
-from vae_core.runs import RESULTS, Runs, finished_folders, read_runs, replace_file
+from vae_core.runs import RESULTS, Runs, finished_folders, read_runs, replace_file, user_folder
 from vae_core.tutorials import TUTORIAL_FILE, TUTORIALS, tutorial_markdown
 
 PUBLISHED = RESULTS / "published"
@@ -20,7 +20,7 @@ LESSONS = PUBLISHED / "lessons"
 
 def sweep_folder(sweep_dir: str | Path = "") -> Path:
     """The folder of a sweep, by default of the published MNIST one."""
-    return Path(sweep_dir) if sweep_dir else SWEEPS / "mnist"
+    return user_folder(sweep_dir, "sweep_dir") if sweep_dir else SWEEPS / "mnist"
 
 
 def read_sweep(sweep_dir: Path) -> Runs:

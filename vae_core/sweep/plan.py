@@ -3,7 +3,7 @@
 import argparse
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,9 +11,9 @@ import papermill
 
 from vae_core import runs
 from vae_core.data import load_dataset
+from vae_core.environment import check_backend
 from vae_core.errors import InputError
 from vae_core.parameters import check_parameters
-from vae_core.provenance import git_state
 
 REFERENCE = "train_vae"  # the notebook of the sweep that report, gallery and README are about
 KL_WEIGHTS = (0.0, 0.02, 0.1, 0.5, 1.0, 2.0, 10.0, 20.0)
@@ -26,6 +26,8 @@ INSTEAD = {
     "data_dir": "the environment variable VAE_DATA_DIR",
     "run_dir": "--results",
 }
+DIGITS = 12  # of a weight: np.arange(0, 1, 0.1) has 0.30000000000000004, which is meant as 0.3
+NAMED = 3  # of many folders in a message
 PLACES = ("dataset", "data_dir", "run_dir")  # parameters of a notebook that are no settings of the model
 
 
@@ -61,11 +63,13 @@ class Found:
 
     finished: the folders of all finished runs with the plan's settings, at whatever weight and seed
     lacking: for each of them that is older than a setting, the names of the settings that its config.json lacks
+    left_out: folders that look like runs and are none, and why
     """
 
     missing: Sequence[Run]
     finished: Sequence[Path]
     lacking: Mapping[Path, tuple[str, ...]]
+    left_out: Mapping[Path, str]
 
 
 def plan(options: argparse.Namespace, notebooks: Path = runs.NOTEBOOKS) -> Plan:
@@ -75,6 +79,7 @@ def plan(options: argparse.Namespace, notebooks: Path = runs.NOTEBOOKS) -> Plan:
     """
     if options.workers < 1:
         raise InputError(f"--workers must be at least 1, not {options.workers}")
+    check_backend()
     declared = _declared_parameters(notebooks, options.notebook)
     defaults = {name: _typed(declared[name]["default"], name, declared) for name in declared}
     chosen = {name: _typed(text, name, declared) for name, text in _extra_parameters(options, declared).items()}
@@ -84,7 +89,7 @@ def plan(options: argparse.Namespace, notebooks: Path = runs.NOTEBOOKS) -> Plan:
     combinations = [
         {"kl_weight": kl_weight, "seed": seed}
         for seed in dict.fromkeys(options.seeds)
-        for kl_weight in dict.fromkeys(options.kl_weights or default_weights)
+        for kl_weight in dict.fromkeys(map(_without_noise, options.kl_weights or default_weights))
     ]
     numbers = {name: value for name, value in settings.items() if not isinstance(value, str)}
     for combination in combinations:
@@ -103,7 +108,7 @@ def make_folders_absolute() -> None:
     """Rewrite the folders in the environment that a notebook reads, since notebooks run in folders of their own."""
     for variable in ("VAE_DATA_DIR", "KERAS_HOME"):
         if folder := os.environ.get(variable):
-            os.environ[variable] = str(Path(folder).resolve())
+            os.environ[variable] = str(runs.user_folder(folder, variable).resolve())
 
 
 def sort_out(planned: Plan, sweep_dir: Path, rerun: bool) -> Found:
@@ -113,8 +118,9 @@ def sort_out(planned: Plan, sweep_dir: Path, rerun: bool) -> Found:
     parameter.
     """
     by_name = {run.name: run for run in planned.runs}
+    folders = runs.run_folders(sweep_dir)
     finished, lacking, other = [], {}, {}
-    for folder in runs.finished_folders(sweep_dir):
+    for folder in (folder for folder, fault in folders.items() if fault is None):
         config = runs.read_json(folder / "config.json")
         absent = tuple(name for name in planned.defaults if name not in config)
         there = config | {name: planned.defaults[name] for name in absent}
@@ -125,37 +131,50 @@ def sort_out(planned: Plan, sweep_dir: Path, rerun: bool) -> Found:
         elif not (rerun and folder.name in by_name):
             other[folder.name] = _differences(there, expected)
     if other:
-        named = "; ".join(f"{name} ({differences})" for name, differences in other.items())
-        advice = "replace them with --rerun" if set(other) <= set(by_name) else "move them away"
-        raise InputError(f"{sweep_dir} has runs with other settings: {named}; {advice}, or choose another --results")
+        raise InputError(f"{sweep_dir} has runs with other settings: {_way_out(other, replaceable=set(by_name))}")
+    weights = {runs.read_json(folder / "config.json")["kl_weight"] for folder in finished}
+    _check_labels(weights | {run.config["kl_weight"] for run in planned.runs})
     done = {folder.name for folder in finished}
-    return Found([run for name, run in by_name.items() if name not in done], finished, lacking)
+    missing = [run for name, run in by_name.items() if name not in done]
+    return Found(missing, finished, lacking, {folder: fault for folder, fault in folders.items() if fault})
 
 
-def remarks(planned: Plan, found: Found) -> Iterator[str]:
-    """What to say before the missing runs start: how many are done, by which code, and which lack a setting."""
-    missing = {run.name for run in found.missing}
-    names = {run.name for run in planned.runs} - missing
-    done = [folder for folder in found.finished if folder.name in names]
-    yield f"{len(done)} of {len(planned.runs)} runs are done already{_other_code(done)}"
-    for absent, number in Counter(found.lacking.values()).items():
-        made, counts = ("run was", "it counts") if number == 1 else ("runs were", "they count")
-        values = ", ".join(f"{name} {planned.defaults[name]!r}" for name in absent)
-        yield f"{number} {made} made before {' and '.join(absent)} existed: {counts} as {values}"
+def _way_out(other: Mapping[str, str], replaceable: Collection[str]) -> str:
+    """The runs that are in the way, grouped by what differs, and how to keep or to replace them."""
+    groups: dict[str, list[str]] = {}
+    for name, differences in other.items():
+        groups.setdefault(differences, []).append(name)
+    named = "; ".join(f"{_some(names)} ({differences})" for differences, names in groups.items())
+    replace = "to replace them, add --rerun" if set(other) <= set(replaceable) else "or move them away"
+    return f"{named}; to keep both, add --results and another folder, such as results/second; {replace}"
 
 
-def _other_code(done: Sequence[Path]) -> str:
-    """A remark if the code is not that of all finished runs."""
-    commit = git_state()["git_commit"]
-    before = {runs.read_json(folder / runs.RECORD)["git_commit"] for folder in done} - {commit}
-    return (
-        f"; the code has changed since ({', '.join(str(c)[:7] for c in before)} then), they are kept" if before else ""
-    )
+def _some(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:NAMED])
+    return f"{shown} and {len(names) - NAMED} more" if len(names) > NAMED else shown
 
 
 def _differences(there: Mapping[str, object], planned: Mapping[str, object]) -> str:
-    names = [name for name in planned | there if there.get(name) != planned.get(name)]
-    return ", ".join(f"{name} {there.get(name)}, now {planned.get(name)}" for name in names)
+    def said(config: Mapping[str, object], name: str) -> object:
+        return config.get(name, "no setting")
+
+    names = [name for name in planned | there if said(there, name) != said(planned, name)]
+    return ", ".join(f"{name} {said(there, name)}, now {said(planned, name)}" for name in names)
+
+
+def _without_noise(kl_weight: float) -> float:
+    """The weight that was meant; 0.0 for -0.0."""
+    return float(f"{kl_weight:.{DIGITS}g}") + 0.0
+
+
+def _check_labels(kl_weights: Collection[float]) -> None:
+    """Raise InputError for two weights that tables, figures and the explorer would show as the same."""
+    for label, number in Counter(f"{kl_weight:g}" for kl_weight in kl_weights).items():
+        if number > 1:
+            alike = ", ".join(repr(weight) for weight in sorted(kl_weights) if f"{weight:g}" == label)
+            raise InputError(
+                f"kl_weight {alike} are all {label} in tables: choose one, or move the runs of others away"
+            )
 
 
 def _declared_parameters(notebooks: Path, notebook: str) -> dict[str, dict]:

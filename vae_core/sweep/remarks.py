@@ -1,0 +1,63 @@
+"""What a sweep says before its missing runs start."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+
+from vae_core import runs
+from vae_core.provenance import provenance
+from vae_core.sweep.plan import Found, Plan
+
+
+def remarks(planned: Plan, found: Found) -> Iterator[str]:
+    """What to say before the missing runs start: what is done, by which code, what is not counted and why."""
+    missing = {run.name for run in found.missing}
+    names = {run.name for run in planned.runs} - missing
+    done = [folder for folder in found.finished if folder.name in names]
+    records = [runs.read_json(folder / runs.RECORD) for folder in done]
+    yield f"{len(done)} of {len(planned.runs)} runs are done already{_other_code(records)}"
+    if elsewhere := _other_versions(records):
+        yield f"made with other versions, and kept: {elsewhere}"
+    for absent, number in Counter(found.lacking.values()).items():
+        made, counts = ("run was", "it counts") if number == 1 else ("runs were", "they count")
+        values = ", ".join(f"{name} {planned.defaults[name]!r}" for name in absent)
+        yield f"{number} {made} made before {' and '.join(absent)} existed: {counts} as {values}"
+    faults = {folder.name: fault for folder, fault in found.left_out.items()}
+    if again := ", ".join(f"{name} ({fault})" for name, fault in faults.items() if name in missing):
+        yield f"done again, while the folder of before goes to kept/: {again}"
+    if others := ", ".join(f"{name} ({fault})" for name, fault in faults.items() if name not in missing):
+        yield f"not counted, and left alone: {others}"
+
+
+def _other_code(records: Sequence[Mapping[str, object]]) -> str:
+    """A remark if the code is not that of all finished runs."""
+    here = provenance()
+    others = [record for record in records if not _is_same_code(record, here)]
+    commits = dict.fromkeys(_short(record.get("git_commit")) for record in others)
+    return f"; the code has changed since ({', '.join(commits)} then), they are kept" if others else ""
+
+
+def _short(commit: object) -> str:
+    return str(commit)[:7] if commit else "an unknown commit"
+
+
+def _is_same_code(record: Mapping[str, object], here: Mapping[str, object]) -> bool:
+    """By commit, or by the hash of the source where one of the two has no commit."""
+    name = "git_commit" if record.get("git_commit") and here["git_commit"] else "source_sha256"
+    return record.get(name) == here[name]
+
+
+def _other_versions(records: Sequence[Mapping[str, object]]) -> str:
+    """What the finished runs were made with where that is not what is here: Python, packages, processor."""
+    here = _versions(provenance())
+    there = {}
+    for record in records:
+        for name, version in _versions(record).items():
+            if name in here and version != here[name]:
+                there.setdefault(name, {})[str(version)] = None
+    return ", ".join(f"{name} {' and '.join(versions)} (here {here[name]})" for name, versions in there.items())
+
+
+def _versions(record: Mapping[str, object]) -> dict[str, object]:
+    packages = record.get("versions")
+    named = {"Python": record.get("python"), "processor": record.get("processor")}
+    return {name: version for name, version in named.items() if version} | dict(packages or {})
