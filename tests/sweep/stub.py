@@ -8,6 +8,8 @@ from pathlib import Path
 
 import nbformat
 
+from vae_core.startup import prepare
+
 PARAMETERS = """
 dataset: str = "digits"
 kl_weight: float = 1.0
@@ -69,7 +71,8 @@ def write_stub(folder: Path) -> Path:
     return folder
 
 
-if __name__ == "__main__":
+if __name__ == "__main__":  # as in vae_core/sweep/__main__.py
+    prepare("sweep")
     from vae_core.sweep.command import main
 
     sys.exit(main(sys.argv[2:], Path(sys.argv[1])))

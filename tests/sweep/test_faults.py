@@ -23,6 +23,7 @@ from tests.sweep.running import run_stub_sweep, run_sweep, stub_command
 from tests.sweep.stub import notebook_with
 from vae_core import runs
 from vae_core.errors import InputError
+from vae_core.sweep.phases import Phase
 from vae_core.sweep.workers import connect, execute_all
 
 NAMES = ("kl_00.00_seed0", "kl_01.00_seed0")
@@ -138,8 +139,8 @@ def test_a_run_repeats_to_the_last_digit_though_its_first_kernel_is_killed(digit
     config = runs.read_json(done / "config.json")
     parameters = {name: value for name, value in config.items() if name != "data_checksum"}
 
-    def kill_once(name: str, epochs: int) -> None:
-        if epochs and not killed:
+    def kill_once(name: str, phase: Phase) -> None:
+        if phase.words.startswith("epoch") and not killed:
             killed.extend(kernels_below(psutil.Process()))
             killed[0].kill()
 
@@ -274,7 +275,7 @@ def test_kernels_do_not_inherit_the_memory_setting_of_dasks_nannies(tmp_path):
     text = notebook_with("run_dir = ''", "import os; raise ValueError(os.environ.get('MALLOC_TRIM_THRESHOLD_'))")
     with connect(None, 1, tmp_path) as client:
         assert client.submit(os.environ.get, "MALLOC_TRIM_THRESHOLD_").result()  # the nanny has set it
-        ((_, outcome),) = execute_all(client, text, {"run": {}}, lambda name, epochs: None)
+        ((_, outcome),) = execute_all(client, text, {"run": {}}, lambda name, phase: None)
     assert outcome.problem == "ValueError: None"
 
 
@@ -287,7 +288,7 @@ def test_notebooks_that_raise_or_leave_early_have_failed_and_say_so(tmp_path):
     for name, (cell, message) in endings.items():
         with connect(None, 1, tmp_path) as client:
             text = notebook_with("run_dir = ''", cell, "open('record.json', 'w').write('{}')")
-            ((finished, outcome),) = execute_all(client, text, {name: {}}, lambda name, epochs: None)
+            ((finished, outcome),) = execute_all(client, text, {name: {}}, lambda name, phase: None)
         assert finished == name
         assert message in outcome.problem
         assert "run.ipynb" in outcome.files

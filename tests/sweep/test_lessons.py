@@ -13,7 +13,7 @@ from tests.sweep.test_faults import assert_gone, kernels_below, wait_for
 from vae_core import runs
 from vae_core.report import published
 from vae_core.report.reading_order import READING_ORDER, Entry
-from vae_core.sweep.lessons import cost, main
+from vae_core.sweep.lessons.command import cost, main
 
 ORDER = (
     Entry("raises", "an error", 0.5, "notebook"),

@@ -8,10 +8,13 @@ from vae_core.errors import InputError
 from vae_core.explorer.page import write_explorer
 from vae_core.report.published import renew_pages
 from vae_core.report.sheets import draw_lesson_sheets, draw_sheets, write_tables
+from vae_core.sweep.bar import StepsBar
 from vae_core.sweep.execute import execute_notebook, last_line
 from vae_core.sweep.plan import REFERENCE
 
 REPORT = "kl_sweep_report"
+LESSON_STEPS = ("tables", "figures")
+STEPS = (*LESSON_STEPS, "explorer", "report")
 
 
 def collect(notebook: str, sweep_dir: Path, workspace: Path) -> dict[str, str]:
@@ -19,15 +22,21 @@ def collect(notebook: str, sweep_dir: Path, workspace: Path) -> dict[str, str]:
 
     Returns what went wrong, by the name of what was to be written; the runs are done all the same.
     """
-    finished = runs.read_runs(runs.finished_folders(sweep_dir))
-    write_tables(sweep_dir, finished)
-    if notebook == REFERENCE:
+    with StepsBar("collecting", STEPS if notebook == REFERENCE else LESSON_STEPS) as bar:
+        bar.step("tables")
+        finished = runs.read_runs(runs.finished_folders(sweep_dir))
+        write_tables(sweep_dir, finished)
+        bar.step("figures")
+        if notebook != REFERENCE:
+            draw_lesson_sheets(sweep_dir, finished)
+            renew_pages(sweep_dir)
+            return {}
         draw_sheets(sweep_dir, finished)
+        bar.step("explorer")
         _write_explorer(sweep_dir)
-    else:
-        draw_lesson_sheets(sweep_dir, finished)
-    renew_pages(sweep_dir)
-    return _report(sweep_dir, workspace) if notebook == REFERENCE else {}
+        renew_pages(sweep_dir)
+        bar.step("report")
+        return _report(sweep_dir, workspace)
 
 
 def _write_explorer(sweep_dir: Path) -> None:
@@ -38,12 +47,15 @@ def _write_explorer(sweep_dir: Path) -> None:
 
 
 def _report(sweep_dir: Path, workspace: Path) -> dict[str, str]:
-    output = workspace / "report.ipynb"
+    """Execute the report. It replaces the one before if it is whole; else it stands, as far as it came, in failed/."""
+    output, failed = workspace / "report.ipynb", sweep_dir / "failed" / "report.ipynb"
     try:
         execute_notebook(runs.NOTEBOOKS / f"{REPORT}.ipynb", output, {"sweep_dir": "."}, cwd=sweep_dir)
     except Exception as error:  # the runs are done all the same
-        return {"report.ipynb": last_line(error)}
-    finally:
         if output.exists():
-            output.replace(sweep_dir / "report.ipynb")
+            failed.parent.mkdir(exist_ok=True)
+            output.replace(failed)
+        return {"report.ipynb": last_line(error)}
+    output.replace(sweep_dir / "report.ipynb")
+    failed.unlink(missing_ok=True)
     return {}

@@ -6,20 +6,21 @@ python -m vae_core.sweep --notebook conv_vae_fashion --kl-weights 0.392 1 4
 
 import argparse
 import os
-import signal
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 from vae_core import runs
 from vae_core.data import SOURCES
 from vae_core.errors import InputError
+from vae_core.startup import INTERRUPTED
 from vae_core.sweep import collect, publish
-from vae_core.sweep.bar import Bar
+from vae_core.sweep.bar import RunsBar
 from vae_core.sweep.closing import closing_words
 from vae_core.sweep.lock import InUseError, locked
-from vae_core.sweep.plan import REFERENCE, Run, plan, remarks, sort_out
+from vae_core.sweep.plan import REFERENCE, Run, plan, sort_out
+from vae_core.sweep.remarks import remarks
+from vae_core.sweep.stopping import termination_as_interrupt
 from vae_core.sweep.workers import connect, execute_all
 
 IN_USE = 75  # EX_TEMPFAIL of sysexits.h: try again later
@@ -42,21 +43,22 @@ def main(arguments: Sequence[str] | None = None, notebooks: Path = runs.NOTEBOOK
         return 1
     except KeyboardInterrupt:
         print("sweep: interrupted; finished runs are kept, and the same command goes on from there", file=sys.stderr)
-        return 130
+        return INTERRUPTED
 
 
 def sweep(options: argparse.Namespace, notebooks: Path) -> int:
     """Plan, run what is missing, collect, report; nothing is written before the plan is known to be sound."""
+    results = runs.user_folder(options.results, "--results").resolve()
     planned = plan(options, notebooks)
     system = "kl_sweep" if options.notebook == REFERENCE else f"lessons/{options.notebook}"
-    sweep_dir = options.results.resolve() / system / planned.dataset
+    sweep_dir = results / system / planned.dataset
     sort_out(planned, sweep_dir, options.rerun)  # refuses before a folder or a lock is made
     with locked(sweep_dir), publish.workspace(sweep_dir) as workspace:
         found = sort_out(planned, sweep_dir, options.rerun)
         for remark in remarks(planned, found):
             print(remark, file=sys.stderr)
         publish.move_aside(found.missing, sweep_dir)
-        notebook = (notebooks / f"{options.notebook}.ipynb").read_text()
+        notebook = (notebooks / f"{options.notebook}.ipynb").read_text("utf-8")
         failures = run_all(notebook, found.missing, sweep_dir, workspace, options)
         if collected := len(failures) < len(planned.runs):
             failures |= collect.collect(options.notebook, sweep_dir, workspace)
@@ -73,30 +75,12 @@ def run_all(
         return failures
     parameters = {run.name: run.parameters for run in missing}
     workers = min(options.workers, len(missing))
-    with connect(options.scheduler, workers, workspace) as client, Bar(missing) as bar:
+    with RunsBar(missing) as bar, connect(options.scheduler, workers, workspace) as client:
         for name, outcome in execute_all(client, notebook, parameters, bar.show):
             if problem := publish.publish(name, outcome, sweep_dir, workspace):
                 failures[name] = problem
             bar.finish(name, problem or "done")
     return failures
-
-
-@contextmanager
-def termination_as_interrupt() -> Iterator[None]:
-    """SIGTERM, and SIGHUP of a terminal that is closed, end the sweep like Ctrl-C: kernels stopped, results kept."""
-
-    def interrupt(number, frame):
-        for name in signals:
-            signal.signal(name, signal.SIG_IGN)  # a second one must not break the tidying up
-        raise KeyboardInterrupt
-
-    signals = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP", "SIGINT") if hasattr(signal, name)]
-    before = {name: signal.signal(name, interrupt) for name in signals}
-    try:
-        yield
-    finally:
-        for name, handler in before.items():
-            signal.signal(name, handler)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -146,7 +130,6 @@ def parser() -> argparse.ArgumentParser:
     add(
         "--results",
         metavar="DIR",
-        type=Path,
         default=runs.RESULTS,
         help="where to write; default: the project's results/",
     )

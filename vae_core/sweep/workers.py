@@ -2,8 +2,10 @@
 
 import asyncio
 import logging
+import signal
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from distributed import Client, KilledWorker, LocalCluster, as_completed, rpc
 
 from vae_core.errors import InputError
 from vae_core.sweep.execute import Outcome, execute_run, last_line
+from vae_core.sweep.phases import Phase
 
 CONNECT_TIMEOUT = 8  # seconds
 
@@ -33,14 +36,15 @@ def connect(scheduler: str | None, workers: int, scratch: Path) -> Iterator[Clie
         "distributed.scheduler.allowed-failures": 1,  # a run whose worker died is done again once
         "distributed.worker.memory.terminate": False,
     }
-    with dask.config.set(settings):
-        cluster = LocalCluster(
-            n_workers=workers,
-            threads_per_worker=1,
-            dashboard_address=None,
-            local_directory=str(scratch),
-            silence_logs=logging.CRITICAL,
-        )
+    options = {
+        "n_workers": workers,
+        "threads_per_worker": 1,
+        "dashboard_address": None,
+        "local_directory": str(scratch),
+        "silence_logs": logging.CRITICAL,
+    }
+    with dask.config.set(settings), ThreadPoolExecutor(1, initializer=_block_interrupts) as executor:
+        cluster = executor.submit(LocalCluster, **options).result()
     try:
         with Client(cluster) as client:
             yield client
@@ -58,14 +62,14 @@ def execute_all(
     client: Client,
     notebook: str,
     parameters: Mapping[str, Mapping[str, object]],
-    show: Callable[[str, int], None],
+    show: Callable[[str, Phase], None],
 ) -> Iterator[tuple[str, Outcome]]:
     """Execute the notebook once for each name in `parameters`, and yield name and outcome as they come.
 
-    `show(name, epochs)` is called while a run goes on, with the epochs that its history has.
+    `show(name, phase)` is called while a run goes on, whenever its phase has changed.
     """
     sweep = uuid.uuid4().hex  # others may send runs of the same names to the same cluster
-    client.subscribe_topic(sweep, lambda event: show(*event[1]))
+    client.subscribe_topic(sweep, lambda event: show(event[1][0], Phase(*event[1][1])))
     waiting, names, finished = list(parameters.items()), {}, as_completed()
     while waiting or names:
         # No more than there are workers: what Dask has assigned to a busy one does not move when another gets idle.
@@ -82,6 +86,15 @@ def execute_all(
         else:
             yield name, Outcome({}, last_line(error)) if error else future.result()
         future.release()
+
+
+def _block_interrupts() -> None:
+    """Keep Ctrl-C from what this thread starts, however much later: it is for the sweep, which ends its workers itself.
+
+    Threads and processes inherit what is blocked. The thread that waits for the cluster hears of Ctrl-C at once.
+    """
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
 
 
 def _workers_and_kernels() -> Iterator[psutil.Process]:

@@ -12,15 +12,15 @@ from vae_core import runs
 from vae_core.errors import InputError
 from vae_core.report.published import renew_pages
 from vae_core.report.reading_order import READING_ORDER, Entry
+from vae_core.startup import INTERRUPTED
 from vae_core.sweep.command import main as run_sweep
-from vae_core.sweep.command import termination_as_interrupt
 from vae_core.sweep.execute import execute_notebook, last_line
 from vae_core.sweep.lock import locked
 from vae_core.sweep.plan import make_folders_absolute
 from vae_core.sweep.publish import workspace
+from vae_core.sweep.stopping import termination_as_interrupt
 
 THREADS = 2  # of each lesson that trains; they run one after the other
-INTERRUPTED = 130
 
 
 def main(
@@ -33,10 +33,12 @@ def main(
     Returns 0 if all went well, 1 if some failed, 2 for wrong usage, 130 if it was interrupted.
     """
     parser = argparse.ArgumentParser(prog="python -m vae_core.sweep.lessons", description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "--results", metavar="DIR", type=Path, default=runs.RESULTS, help="where to write; default: %(default)s"
-    )
-    results = parser.parse_args(arguments).results.resolve()
+    parser.add_argument("--results", metavar="DIR", default=runs.RESULTS, help="where to write; default: %(default)s")
+    try:
+        results = runs.user_folder(parser.parse_args(arguments).results, "--results").resolve()
+    except InputError as error:
+        print(f"lessons: {error}", file=sys.stderr)
+        return 2
     lessons = [entry for entry in reading_order if entry.leaves]
     print(cost(lessons, results), file=sys.stderr)
     make_folders_absolute()
@@ -97,7 +99,3 @@ def _execute(name: str, folder: Path, notebooks: Path) -> bool:
         failed.unlink(missing_ok=True)
         renew_pages(folder)
     return True
-
-
-if __name__ == "__main__":
-    sys.exit(main())

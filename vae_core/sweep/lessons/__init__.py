@@ -1,0 +1,1 @@
+"""Runs every lesson at its full settings."""
