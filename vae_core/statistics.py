@@ -18,5 +18,7 @@ def numbered(prefix: str, values: np.ndarray) -> dict[str, float]:
 
 
 def mean_and_spread(mean: float, std: float, decimals: int = 2) -> str:
-    """mean ± standard deviation; the mean alone where there is no deviation."""
+    """mean ± standard deviation; the mean alone where there is no deviation, a dash where there is no mean."""
+    if np.isnan(mean):
+        return "-"
     return f"{mean:z.{decimals}f}" if np.isnan(std) else f"{mean:z.{decimals}f} ± {std:.{decimals}f}"

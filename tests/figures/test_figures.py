@@ -207,7 +207,7 @@ def test_frames_of_an_animation_keep_their_windows_while_the_codes_move(rng):
     assert len({frame.axes[0].get_xlim() + frame.axes[0].get_ylim() for frame in frames}) == 1
     for frame, place in zip(frames, codes, strict=True):
         np.testing.assert_array_equal(frame.axes[0].collections[0].get_offsets(), place)
-    frame = sheets.weight_frame(2.0, latent, (-9, 9, -9, 9), NAMES)
+    frame = sheets.weight_frame("kl_weight 2", latent, (-9, 9, -9, 9), NAMES)
     assert frame.axes[0].get_xlim() == (-9, 9)
     assert frame.axes[1].get_xlim() == (-4, 4)
     assert frame.get_suptitle() == "kl_weight 2"

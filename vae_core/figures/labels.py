@@ -15,10 +15,10 @@ ABOVE_RIGHT = {"xytext": (-5, 8), "ha": "left", "va": "bottom"}
 
 
 def weight_names(weights: Iterable[float]) -> list[str]:
-    """KL weights in three significant digits, or in as many as tell them apart."""
+    """KL weights in three significant digits, or in as many as tell them apart; never in more than the tables' six."""
     weights = list(weights)
-    for digits in range(3, 18):
-        names = [f"{float(f'{weight:.{digits}g}'):.{max(digits, 6)}g}" for weight in weights]
+    for digits in range(3, 7):
+        names = [f"{float(f'{weight:.{digits}g}'):g}" for weight in weights]
         if len(set(names)) == len(set(weights)):
             break
     return names

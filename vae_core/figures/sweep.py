@@ -106,13 +106,13 @@ def latent_scatters(
     wide = covering_square(mean for mean, _ in codes.values())
     figure, panels = new_figure(columns * side, 2 * rows * (side + 0.1) + 1.4, rows=2 * rows, columns=columns)
     for half, square in ((panels[:rows], wide), (panels[rows:], NEAR_PRIOR)):
-        for axes, (kl_weight, (mean, labels)) in _panels(half, codes):
+        for axes, name, (mean, labels) in _panels(half, codes):
             scatter_classes(axes, mean, labels, size=2)
             prior_rings(axes)
             latent_axes(axes, square)
             outside = np.mean(np.abs(mean).max(axis=1) > NEAR_PRIOR[1])
             note = f"\n{outside:.1%} of codes outside" if square == NEAR_PRIOR else ""
-            axes.set_title(f"kl_weight {kl_weight:g}{note}")
+            axes.set_title(f"kl_weight {name}{note}")
     _class_legend(figure, class_names)
     halves = "upper half: the same axes, covering every code; lower half: the same axes, fitting the prior"
     figure.suptitle(f"{title}\n{halves}")
@@ -128,14 +128,14 @@ def posterior_ellipses(
     """
     rows, columns, side = _shape(len(codes), 3.5)
     figure, panels = new_figure(columns * side, rows * (side + 0.1) + 1.6, rows=rows, columns=columns)
-    for axes, (kl_weight, (mean, log_var, labels)) in _panels(panels, codes):
+    for axes, name, (mean, log_var, labels) in _panels(panels, codes):
         scatter_classes(axes, mean, labels, size=2)
         for center, size in zip(mean[:25], 4 * np.exp(log_var[:25] / 2), strict=True):  # width and height
             axes.add_patch(Ellipse(center, *size, fill=False, edgecolor=POSTERIOR, linewidth=1))
         prior_rings(axes)
         reach = 2 * np.exp(log_var[:25] / 2)
         latent_axes(axes, covering_square([mean, mean[:25] - reach, mean[:25] + reach]))
-        axes.set_title(f"kl_weight {kl_weight:g}")
+        axes.set_title(f"kl_weight {name}")
     _class_legend(figure, class_names)
     figure.suptitle(
         f"{title}\neach on its own axes; pink: q(z|x) of 25 images, two standard deviations (specks if narrow)"
@@ -151,10 +151,12 @@ def decoder_manifolds(manifolds: Mapping[float, tuple[np.ndarray, np.ndarray, fl
     rows, columns, side = _shape(len(manifolds), 4.4)
     figure, panels = new_figure(columns * side, rows * (side + 0.4) + 0.9, rows=rows, columns=columns)
     figure.get_layout_engine().set(wspace=0.03)
-    for axes, (kl_weight, (images, coordinates, share)) in _panels(panels, manifolds):
+    longest = max(map(len, weight_names(manifolds)))
+    for axes, name, (images, coordinates, share) in _panels(panels, manifolds):
         # rows run down from the last coordinate: [1::2] of an even number of them are the coordinates [::2]
         show_grid(axes, images[1::2, ::2], coordinates[:, ::2], interpolation="antialiased")
-        axes.set_title(f"kl_weight {kl_weight:g}: {share:.1%} of the test codes here", fontsize=12)
+        between = ": " if longest <= 4 else "\n"
+        axes.set_title(f"kl_weight {name}{between}{share:.1%} of the test codes here", fontsize=12)
     figure.suptitle(title, fontsize=15)
     return figure
 
@@ -166,14 +168,14 @@ def samples(drawn: Mapping[float, tuple[np.ndarray, np.ndarray]], scores: pd.Dat
     scores: one row per weight, means over seeds
     """
     figure, grid = new_figure(14, 0.88 * len(drawn) + 0.9, rows=len(drawn), columns=2)
-    for row, (kl_weight, pictures) in zip(np.atleast_2d(grid), drawn.items(), strict=True):
+    for row, weight, (kl_weight, pictures) in zip(np.atleast_2d(grid), weight_names(drawn), drawn.items(), strict=True):
         for axes, name, images in zip(row, ("prior", "mixture"), pictures, strict=True):
             axes.imshow(tile(images[None, ..., 0]), cmap="gray", vmin=0, vmax=1)
             axes.set(xticks=[], yticks=[])
             score = scores.loc[kl_weight]
             classes, confidence = score[f"{name}_classes_mean"], score[f"{name}_confidence_mean"]
             axes.set_title(f"{classes:.3g} classes, judge's confidence {confidence:.2f}", fontsize=11)
-        row[0].set_ylabel(f"{kl_weight:g}", fontsize=13, rotation=0, ha="right", va="center")
+        row[0].set_ylabel(weight, fontsize=13, rotation=0, ha="right", va="center")
     figure.suptitle(f"{title}\nleft: codes drawn from the prior; right: from a mixture fitted to the training codes")
     return figure
 
@@ -200,7 +202,7 @@ def loss_curves(histories: Mapping[float, pd.DataFrame], title: str) -> Figure:
 
 
 def weight_frame(
-    kl_weight: float,
+    title: str,
     latent: Latent,
     wide: tuple[float, float, float, float],
     class_names: tuple[str, ...],
@@ -210,15 +212,15 @@ def weight_frame(
     wide: x from, x to, y from, y to
     """
     figure, (left, middle, right) = new_figure(12.6, 5.3, columns=3)
-    for axes, square, title in ((left, wide, "all codes"), (middle, NEAR_PRIOR, "codes near the prior")):
+    for axes, square, window in ((left, wide, "all codes"), (middle, NEAR_PRIOR, "codes near the prior")):
         scatter_classes(axes, latent.mean, latent.labels, size=3)
         prior_rings(axes)
         latent_axes(axes, square)
-        axes.set_title(title)
+        axes.set_title(window)
     show_grid(right, latent.manifold[1::2, ::2], latent.axes[:, ::2], interpolation="antialiased")
     right.set_title("decoded grid")
     figure.legend(handles=class_handles(class_names), loc="outside lower center", ncols=10, frameon=False)
-    figure.suptitle(f"kl_weight {kl_weight:g}", fontsize=18)
+    figure.suptitle(title, fontsize=18)
     return figure
 
 
@@ -251,12 +253,15 @@ def _class_legend(figure: Figure, class_names: tuple[str, ...]) -> None:
     figure.legend(handles=handles, loc="outside lower center", ncols=6, fontsize=size)
 
 
-def _panels(grid: np.ndarray, content: Mapping[float, object]):
-    """The axes of a sheet, each with its content; unused axes are switched off."""
+def _panels(grid: np.ndarray, content: Mapping[float, object]) -> Iterator[tuple[Axes, str, object]]:
+    """The axes of a sheet, each with the name of its weight and its content; unused axes are switched off.
+
+    content: for each kl_weight what its panel shows
+    """
     grid = np.atleast_1d(grid)
     for axes in grid.flat[len(content) :]:
         axes.axis("off")
-    return zip(grid.flat, content.items(), strict=False)
+    return zip(grid.flat, weight_names(content), content.values(), strict=False)
 
 
 def _few(losses: pd.DataFrame) -> bool:

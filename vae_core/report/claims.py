@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from vae_core.report.diverged import sound
 from vae_core.report.findings import COLLAPSED_RATE
 from vae_core.runs import Runs
 from vae_core.statistics import mean_and_spread
@@ -43,11 +44,12 @@ def claims(runs: Runs) -> pd.DataFrame:
 
     A claim is confirmed where the margin's mean over seeds is above 0 by more than its standard deviation, refuted
     where it is below 0 by more than that, else undecided. With one seed there is no deviation: the sign alone decides.
+    Runs that have diverged are left out.
     """
-    by_seed = runs.by_seed()
+    by_seed = sound(runs).by_seed()
     rows = []
     for claim in CLAIMS:
-        evidence = claim.evidence(by_seed)
+        evidence = claim.evidence(by_seed) if len(by_seed) else None
         known = evidence is not None and evidence.margin.notna().any()
         number = _number(evidence) if known else "the sweep has no such weights"
         word = verdict(evidence, claim.theorem) if known else "-"

@@ -6,6 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
+from vae_core.report.diverged import sound
 from vae_core.report.tables import loss_table
 from vae_core.runs import Runs
 from vae_core.statistics import mean_and_spread
@@ -14,7 +15,10 @@ COLLAPSED_RATE = 0.1  # nats per image; one bit is 0.69
 
 
 def findings(runs: Runs) -> pd.DataFrame:
-    """Questions about the sweep with their answers and the numbers behind them."""
+    """Questions about the runs that have not diverged, with their answers and the numbers behind them."""
+    columns, runs = ["question", "answer", "numbers (nats/image)"], sound(runs)
+    if not runs.folders:
+        return pd.DataFrame(columns=columns).set_index("question")
     losses, anchors = loss_table(runs), runs.measures.iloc[0]
     rows = [
         _best_bound(runs, losses),
@@ -23,7 +27,7 @@ def findings(runs: Runs) -> pd.DataFrame:
         _collapsed(losses, anchors["zero_information_distortion"]),
         _bought(losses, anchors["entropy_floor"], anchors["zero_information_distortion"]),
     ]
-    return pd.DataFrame(rows, columns=["question", "answer", "numbers (nats/image)"]).set_index("question")
+    return pd.DataFrame(rows, columns=columns).set_index("question")
 
 
 def within_spread(one: pd.Series, other: pd.Series) -> bool:
@@ -46,6 +50,9 @@ def exchange_rates(runs: Runs) -> pd.DataFrame:
     both weights have; its spread is the standard deviation of (difference of distortion - price * rate saved) over
     these seeds, per nat saved.
     """
+    runs = sound(runs)
+    if not runs.folders:
+        return pd.DataFrame()
     by_seed = runs.by_seed()
     distortion, rate = by_seed["distortion"].T, by_seed["rate"].T  # (weights, seeds) each
     paid, saved = distortion.diff().iloc[1:], -rate.diff().iloc[1:]  # (pairs of weights, seeds)
@@ -116,8 +123,9 @@ def _per_weight(losses: pd.DataFrame, name: str) -> list[str]:
 def surprises(runs: Runs) -> dict[str, str]:
     """Questions with answers that a reader may not expect; none if the sweep lacks the weight 0 or 1.
 
-    The numbers are means ± standard deviations over seeds.
+    The numbers are means ± standard deviations over seeds; runs that have diverged are left out.
     """
+    runs = sound(runs)
     table = loss_table(runs).set_index("kl_weight")
     if not {0.0, 1.0} <= set(table.index):
         return {}

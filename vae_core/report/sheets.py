@@ -10,9 +10,11 @@ from matplotlib.figure import Figure
 from vae_core.data import SOURCES
 from vae_core.figures import sweep as sheets
 from vae_core.figures.files import save_animation, save_figure
+from vae_core.figures.labels import evenly, weight_names
 from vae_core.figures.plane import rate_distortion
 from vae_core.figures.style import covering_square
 from vae_core.latent import share_within
+from vae_core.report.diverged import diverged, diverged_runs, sound
 from vae_core.report.tables import loss_table, loss_table_page, ranked_rates
 from vae_core.runs import Latent, Runs, read_history, read_latent, replace_file
 
@@ -21,6 +23,7 @@ SHEETS = (
     *("decoder_manifolds_occupied", "samples", "rate_split", "dimensions", "loss_curves"),
 )
 ANIMATIONS = ("weights", "epochs")
+PANELS = 12  # on a sheet of codes or images, or frames of the animation over the weights
 WINDOWS = {  # a grid of `Latent`: its axes there, and what the sheet says of it
     "manifold": ("axes", "on [-3, 3]"),
     "manifold_quantiles": ("quantiles", "at the prior's quantiles"),
@@ -30,21 +33,27 @@ WINDOWS = {  # a grid of `Latent`: its axes there, and what the sheet says of it
 
 def write_tables(sweep_dir: Path, runs: Runs) -> None:
     """Write summary.csv, one row per run, and the loss table, one row per weight; each file whole or not at all."""
-    replace_file(sweep_dir / "summary.csv", runs.table().to_csv(index=False))
+    summary = runs.table().assign(diverged=diverged(runs.measures))
+    replace_file(sweep_dir / "summary.csv", summary.to_csv(index=False))
     replace_file(sweep_dir / "loss_table.csv", loss_table(runs).to_csv(index=False))
     replace_file(sweep_dir / "loss_table.md", loss_table_page(runs))
 
 
 def draw_sheets(sweep_dir: Path, runs: Runs) -> None:
-    """Draw the tables of all seeds, then one panel, line or frame per weight, from its first seed."""
+    """Draw the tables of all seeds, then one panel, line or frame per weight, from its first seed.
+
+    Runs that have diverged are in none of them. Of more than twelve weights twelve have a panel and a frame.
+    """
+    runs = _drawable(runs)
+    if not runs.folders:
+        return
     losses = loss_table(runs)
     _save_sheet(sweep_dir, "rate_distortion", rate_distortion(runs))
     _save_sheet(sweep_dir, "rate_split", sheets.rate_split(losses, np.log(runs.measures["images"].iloc[0])))
     _save_sheet(sweep_dir, "dimensions", sheets.dimensions(ranked_rates(runs), losses))
     shown = runs.first_of_each_weight()
-    title = _title(shown)
-    _save_sheet(sweep_dir, "loss_curves", _loss_curves(shown, title))
-    latents = _read_latents(shown)
+    _save_sheet(sweep_dir, "loss_curves", _loss_curves(shown))
+    title, latents = _source(shown) + _choice(shown), _read_latents(shown)
     if latents is None:
         return
     class_names = _class_names(shown)
@@ -68,13 +77,13 @@ def draw_lesson_sheets(sweep_dir: Path, runs: Runs) -> None:
     The sheets compare weights, so one weight has none: its run folder shows it. The planes of codes and of decoded
     images are drawn where the latent space is a plane.
     """
+    runs = _drawable(runs)
     shown = runs.first_of_each_weight()
-    title = _title(shown)
-    if len(shown.folders) == 1:
+    if len(shown.folders) <= 1:
         return
     _save_sheet(sweep_dir, "rate_distortion", rate_distortion(runs))
-    _save_sheet(sweep_dir, "loss_curves", _loss_curves(shown, title))
-    latents = _read_latents(shown)
+    _save_sheet(sweep_dir, "loss_curves", _loss_curves(shown))
+    title, latents = _source(shown) + _choice(shown), _read_latents(shown)
     if latents and all(latent.manifold is not None for latent in latents.values()):
         _save_sheet(sweep_dir, "latent_scatters", _latent_scatters(latents, _class_names(shown), title))
         _save_sheet(sweep_dir, "decoder_manifolds", _decoder_manifolds(latents, "manifold", title))
@@ -84,9 +93,22 @@ def _save_sheet(sweep_dir: Path, name: str, figure: Figure) -> None:
     save_figure(sweep_dir / f"{name}.png", figure)
 
 
-def _title(shown: Runs) -> str:
+def _drawable(runs: Runs) -> Runs:
+    """The runs that have not diverged; a message names the others."""
+    if names := diverged_runs(runs):
+        print(f"diverged, and so in no figure: {names}", file=sys.stderr)
+    return sound(runs)
+
+
+def _source(shown: Runs) -> str:
     seeds = ", ".join(map(str, sorted(shown.settings["seed"].unique())))
     return f"{shown.settings['dataset'].iloc[0]}, seed {seeds}"
+
+
+def _choice(shown: Runs) -> str:
+    """What titles say where not all weights have a panel."""
+    weights = len(shown.folders)
+    return f", {PANELS} of {weights} weights" if weights > PANELS else ""
 
 
 def _class_names(shown: Runs) -> tuple[str, ...]:
@@ -97,17 +119,27 @@ def _by_weight(shown: Runs) -> dict[float, Path]:
     return dict(zip(shown.settings["kl_weight"], shown.folders, strict=True))
 
 
+def _with_panels(shown: Runs) -> Runs:
+    """At most twelve of the weights, evenly spread, with both ends and the one that is nearest to 1."""
+    rows = evenly(len(shown.folders), PANELS)
+    nearest = (shown.settings["kl_weight"] - 1).abs().argmin()
+    if nearest not in rows:
+        rows[1 + np.abs(rows[1:-1] - nearest).argmin()] = nearest
+    return shown.take(rows)
+
+
 def _read_latents(shown: Runs) -> dict[float, Latent] | None:
-    """The arrays of each weight's run; None, and a message, if a run has none."""
+    """The arrays of each weight that has a panel; None, and a message, if one of their runs has none."""
+    shown = _with_panels(shown)
     if not all((folder / "latent.npz").exists() for folder in shown.folders):
         print("sheets of codes and images are not redrawn: not every run has its latent.npz", file=sys.stderr)
         return None
     return {kl_weight: read_latent(folder) for kl_weight, folder in _by_weight(shown).items()}
 
 
-def _loss_curves(shown: Runs, title: str) -> Figure:
+def _loss_curves(shown: Runs) -> Figure:
     histories = {kl_weight: read_history(folder) for kl_weight, folder in _by_weight(shown).items()}
-    return sheets.loss_curves(histories, f"Losses on the validation images: {title}")
+    return sheets.loss_curves(histories, f"Losses on the validation images: {_source(shown)}")
 
 
 def _latent_scatters(latents: Mapping[float, Latent], class_names: tuple[str, ...], title: str) -> Figure:
@@ -127,7 +159,8 @@ def _decoder_manifolds(latents: Mapping[float, Latent], grid: str, title: str) -
 def _animate(sweep_dir: Path, latents: Mapping[float, Latent], shown: Runs) -> None:
     """weights.gif goes through the weights; epochs.gif through the training at the weight nearest to 1."""
     names, wide = _class_names(shown), covering_square(latent.mean for latent in latents.values())
-    frames = [sheets.weight_frame(kl_weight, latent, wide, names) for kl_weight, latent in latents.items()]
+    titles = [f"kl_weight {name}{_choice(shown)}" for name in weight_names(latents)]
+    frames = [sheets.weight_frame(*frame, wide, names) for frame in zip(titles, latents.values(), strict=True)]
     save_animation(sweep_dir / "weights.gif", frames, milliseconds=1000)
     kl_weight = min(latents, key=lambda weight: abs(weight - 1))
     title = f"{shown.settings['dataset'].iloc[0]}, kl_weight {kl_weight:g}"

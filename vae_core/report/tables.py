@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from vae_core.data import SOURCES
+from vae_core.report.diverged import diverged, diverged_runs
 from vae_core.runs import Runs
 from vae_core.statistics import mean_and_spread
 
@@ -14,10 +15,14 @@ DRAWN = ["confidence", "class_entropy", "classes", "sharpness"]
 
 
 def loss_table(runs: Runs) -> pd.DataFrame:
-    """One row per kl_weight: mean and standard deviation over seeds; with one seed the deviation is NaN."""
-    kl_weight = runs.settings["kl_weight"]
-    settings, measures = runs.settings.groupby(kl_weight), runs.measures.groupby(kl_weight)
+    """One row per kl_weight: mean and standard deviation over seeds; with one seed the deviation is NaN.
+
+    Of the `seeds` of a weight, `diverged` have diverged, and are not in the means. If all have, the means are NaN.
+    """
+    kl_weight, gone = runs.settings["kl_weight"], diverged(runs.measures)
+    settings, measures = runs.settings.groupby(kl_weight), runs.measures[~gone].groupby(kl_weight)
     columns = {"dataset": settings["dataset"].first(), "epochs": settings["epochs"].first(), "seeds": settings.size()}
+    columns["diverged"] = gone.groupby(kl_weight).sum()
     for name in runs.measures:
         if not name.endswith("_se"):
             columns |= {f"{name}_mean": measures[name].mean(), f"{name}_std": measures[name].std()}
@@ -38,13 +43,13 @@ def ranked_rates(runs: Runs) -> pd.DataFrame:
 def readable_table(losses: pd.DataFrame, names: Sequence[str] = COMPARED) -> pd.DataFrame:
     """Measures of the loss table with mean ± standard deviation in one cell, indexed by kl_weight.
 
-    Measures that these runs do not have are left out.
+    Measures that these runs do not have are left out. A column counts the runs that have diverged, if any have.
     """
     names = [name for name in names if f"{name}_mean" in losses]
-    decimals = {name: 4 if name.endswith("sharpness") else 2 for name in names}
-    cells = {name: _cells(losses[f"{name}_mean"], losses[f"{name}_std"], decimals[name]) for name in names}
+    cells = {name: _cells(losses[f"{name}_mean"], losses[f"{name}_std"], _decimals(name)) for name in names}
     index = pd.Index([f"{kl_weight:g}" for kl_weight in losses["kl_weight"]], name="kl_weight")
-    return pd.DataFrame(cells | {"seeds": losses["seeds"].to_numpy()}, index=index)
+    counted = ["seeds", "diverged"] if losses["diverged"].any() else ["seeds"]
+    return pd.DataFrame(cells | {name: losses[name].to_numpy() for name in counted}, index=index)
 
 
 def drawn_table(runs: Runs) -> pd.DataFrame:
@@ -56,21 +61,23 @@ def drawn_table(runs: Runs) -> pd.DataFrame:
         for kl_weight in sources["prior"].index
         for name, table in sources.items()
     }
-    real = readable_table(losses, [f"test_{score}" for score in DRAWN]).iloc[0]  # the same for every weight
-    rows["-", "real test images"] = [real[f"test_{score}"].split(" ")[0] for score in DRAWN]
+    real = runs.measures.iloc[0]  # the same for every run
+    rows["-", "real test images"] = [
+        mean_and_spread(real[f"test_{score}"], np.nan, _decimals(score)) for score in DRAWN
+    ]
     index = pd.MultiIndex.from_tuples(rows, names=["kl_weight", "codes from"])
     return pd.DataFrame(list(rows.values()), index=index, columns=DRAWN)
 
 
 def caption(runs: Runs) -> str:
-    """What the table is about, in one paragraph: data, settings, anchors."""
+    """What the table is about, in one paragraph: data, settings, anchors, and which runs have diverged."""
     settings, measures = runs.settings, runs.measures.iloc[0]
     epochs = " or ".join(str(number) for number in sorted(settings["epochs"].unique()))
     seeds = [str(seed) for seed in sorted(settings["seed"].unique())]
     over = f"mean ± standard deviation over the seeds {', '.join(seeds)}" if len(seeds) > 1 else f"seed {seeds[0]}"
     return (
         f"{SOURCES[settings['dataset'].iloc[0]].description}; {int(measures['images']):,} test images, nats per image; "
-        f"{epochs} epochs; {over}.{_anchors(measures)}"
+        f"{epochs} epochs; {over}.{_anchors(measures)}{_left_out(runs)}"
     )
 
 
@@ -80,6 +87,15 @@ def _anchors(measures: pd.Series) -> str:
     return (
         f" No distortion can be below {measures['entropy_floor']:.2f}. A collapsed code, which is the prior for every "
         f"image, has rate 0 and, at the mean training image, distortion {measures['zero_information_distortion']:.2f}."
+    )
+
+
+def _left_out(runs: Runs) -> str:
+    if not (names := diverged_runs(runs)):
+        return ""
+    return (
+        f" **Diverged, and so in no mean and in no figure: {names}** (distortion far above that of a code that says "
+        "nothing; `summary.csv` has the numbers)."
     )
 
 
@@ -129,5 +145,11 @@ def _cells(means: pd.Series, stds: pd.Series, decimals: int = 2) -> list[str]:
     return [mean_and_spread(*numbers, decimals) for numbers in zip(means, stds, strict=True)]
 
 
+def _decimals(name: str) -> int:
+    return 4 if name.endswith("sharpness") else 2
+
+
 def _apart(difference: float, spread: float) -> str:
+    if np.isnan(difference):
+        return "-"
     return f"{difference:+.2f} ({difference / spread:+.1f} spreads)" if spread > 0 else f"{difference:+.2f}"
