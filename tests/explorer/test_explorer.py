@@ -796,7 +796,7 @@ def test_a_sweep_with_runs_missing_shows_the_others_and_says_which(swept, tmp_pa
     shutil.move(folder / "kl_04.00_seed0", folder / "failed" / "kl_04.00_seed0")
     (folder / "kl_01.00_seed0" / "model.weights.h5").unlink()
     page = explorer.explorer_page(folder)
-    assert "Not in this page: kl_04.00_seed0 failed; kl_00.00_seed0 is not finished, or its files have changed." in page
+    assert "Not in this page: kl_04.00_seed0 failed; kl_00.00_seed0: record.json is missing." in page
     content = json.loads(re.search(r'id="data">(.*?)</script>', page, re.DOTALL)[1])
     assert [(panel["kl_weight"], panel["seed"]) for panel in content["weights"]] == [(1, 1)]  # the seed that is whole
     (folder / "kl_01.00_seed1" / "latent.npz").unlink()

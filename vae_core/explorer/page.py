@@ -23,7 +23,17 @@ from vae_core.figures.style import CLASS_COLORS
 from vae_core.latent import draw
 from vae_core.parameters import check_parameters
 from vae_core.report.tables import loss_table
-from vae_core.runs import MODEL_FILES, RECORD, Runs, finished_folders, is_done, read_latent, read_runs, replace_file
+from vae_core.runs import (
+    MODEL_FILES,
+    RECORD,
+    Runs,
+    finished_folders,
+    is_done,
+    read_latent,
+    read_runs,
+    replace_file,
+    run_folders,
+)
 from vae_core.statistics import mean_and_spread
 
 WANTED = "give the folder of a sweep, such as results/kl_sweep/mnist, or of one run"
@@ -80,11 +90,11 @@ def explorer_page(sweep_dir: Path) -> str:
     finished = _finished(sweep_dir)
     if not {"prior_classes", "share_in_window"} <= set(finished.measures):
         raise InputError(f"{sweep_dir}: the explorer shows runs of train_vae; these are of another notebook")
-    shown, missing = _usable(finished, sweep_dir)
     dataset = finished.settings["dataset"].iloc[0]
     test, class_names = load_dataset(dataset), SOURCES[dataset].class_names
     if test.image_shape != IMAGE_SHAPE:
         raise InputError(f"the explorer draws images of 28 x 28 grey pixels; {dataset} has others")
+    shown, missing = _usable(finished, sweep_dir, len(test.test_images))
     chosen = np.linspace(0, len(test.test_images) - 1, min(SHOWN, len(test.test_images))).astype(int)
     images = test.test_images[chosen].reshape(len(chosen), -1)  # (N, 784)
     table = loss_table(finished).set_index("kl_weight")
@@ -143,21 +153,30 @@ def _finished(sweep_dir: Path) -> Runs:
     return read_runs(folders)
 
 
-def _usable(finished: Runs, sweep_dir: Path) -> tuple[Runs, list[str]]:
+def _usable(finished: Runs, sweep_dir: Path, images: int) -> tuple[Runs, list[str]]:
     """The run to show for each weight, in their order, and what is missing and why."""
-    whole = [
-        row for row, folder in enumerate(finished.folders) if all((folder / name).exists() for name in MODEL_FILES)
-    ]
     missing = [f"{path.name} failed" for path in sorted(sweep_dir.glob("failed/kl_*"))]
-    begun = set(sweep_dir.glob("kl_*_seed*")) - set(finished.folders)
-    missing += [f"{path.name} is not finished, or its files have changed" for path in sorted(begun)]
-    absent = sorted(set(finished.settings["kl_weight"]) - set(finished.settings["kl_weight"][whole]))
+    missing += [f"{folder.name}: {fault}" for folder, fault in run_folders(sweep_dir).items() if fault]
+    there = [row for row, path in enumerate(finished.folders) if all((path / name).exists() for name in MODEL_FILES)]
+    problems = {row: _model_problem(finished.folders[row], images) for row in there}
+    missing += [f"{finished.folders[row].name}: {problem}" for row, problem in problems.items() if problem]
+    whole = [row for row in there if not problems[row]]
+    absent = sorted(set(finished.settings["kl_weight"]) - set(finished.settings["kl_weight"][there]))
     if absent:
         names = f"kl_weight {', '.join(f'{kl_weight:g}' for kl_weight in absent)}"
         missing.append(f"{names} without {' and '.join(MODEL_FILES)} (git keeps neither)")
     if not whole:
         raise InputError(f"{sweep_dir}: {'; '.join(missing)}: run the sweep on this machine first")
     return finished.take(whole).first_of_each_weight(), missing
+
+
+def _model_problem(folder: Path, images: int) -> str | None:
+    """Why the page cannot show the run, or None."""
+    try:
+        read_decoder(folder)
+    except InputError as error:
+        return str(error)
+    return None if len(read_latent(folder).mean) == images else f"latent.npz is not that of {images:,} test images"
 
 
 def _measured(row: pd.Series) -> dict[str, str]:
@@ -183,16 +202,23 @@ def _panel(folder: Path, images: np.ndarray, chosen: np.ndarray) -> tuple[dict[s
 
 def read_decoder(folder: Path) -> Decoder:
     """The decoder's weights from a run folder. Raises InputError if it is not one of two dense layers over a plane."""
+    try:
+        return _decoder_in(folder)
+    except (OSError, KeyError) as error:
+        raise InputError("model.weights.h5 cannot be read") from error
+
+
+def _decoder_in(folder: Path) -> Decoder:
     with h5py.File(folder / "model.weights.h5") as file:
         layers = file["decoder/layers"]
         kernels = [
             layers[name]["vars"]["0"] for name in layers if "vars" in layers[name] and "0" in layers[name]["vars"]
         ]
         if len(kernels) != 2 or any(kernel.ndim != 2 for kernel in kernels):
-            raise InputError(f"{folder}: the explorer decodes with two dense layers; this decoder has others")
+            raise InputError("the explorer decodes with two dense layers; this decoder has others")
         if kernels[0].shape[0] != 2:
             raise InputError(
-                f"{folder}: the explorer shows a latent plane; this model has {kernels[0].shape[0]} latent dimensions"
+                f"the explorer shows a latent plane; this model has {kernels[0].shape[0]} latent dimensions"
             )
         arrays = [layers[name]["vars"][number][...] for name in ("dense", "dense_1") for number in ("0", "1")]
     return Decoder(arrays[0], arrays[1][None], arrays[2], arrays[3][None])

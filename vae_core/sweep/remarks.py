@@ -58,6 +58,6 @@ def _other_versions(records: Sequence[Mapping[str, object]]) -> str:
 
 
 def _versions(record: Mapping[str, object]) -> dict[str, object]:
-    packages = record.get("versions")
     named = {"Python": record.get("python"), "processor": record.get("processor")}
-    return {name: version for name, version in named.items() if version} | dict(packages or {})
+    packages = record.get("versions")
+    return {name: said for name, said in named.items() if said} | (packages if isinstance(packages, dict) else {})
