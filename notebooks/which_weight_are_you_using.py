@@ -26,6 +26,7 @@ likelihood: str = "bernoulli"  # of your loss: bernoulli (cross-entropies) or ga
 pixels: int = 784  # height * width of your images
 channels: int = 1  # 1 for grey-scale, 3 for colour
 latent_dim: int = 20  # dimensions of your code
+z_deviation: str = "exp(log_var / 2)"  # how you draw z = mean + this * noise; or exp(log_var): look it up in your code
 reconstruction_over_pixels: str = "mean"  # sum or mean
 reconstruction_over_channels: str = "mean"  # sum or mean; Keras' losses are means over the last axis, the channels
 reconstruction_over_batch: str = "mean"  # sum or mean
@@ -92,9 +93,18 @@ check_dataset(data)
 # like a learning rate. Adam divides it out again, nearly (see below). A sum over the batch multiplies $a$ or $b$ by the
 # batch size; if both terms are sums, the batch size cancels out.
 #
-# Two consequences. First, with means over $D$ pixels and $d$ latent dimensions, the kl_weight is $D/d$ times the factor
-# in the code: 392 times at 784 pixels and 2 dimensions. Second, a Gaussian's weight is the same knob as its variance: a
-# loss of kl_weight $c$ at variance 1 is the ELBO, weight 1, at variance $c$.
+# Three consequences. First, with means over $D$ pixels and $d$ latent dimensions, the kl_weight is $D/d$ times the
+# factor in the code: 392 times at 784 pixels and 2 dimensions. Second, a Gaussian's weight is the same knob as its
+# variance: a loss of kl_weight $c$ at variance 1 is the ELBO, weight 1, at variance $c$. Third, Keras' losses are means
+# over the last axis, whatever it is. Images of shape (28, 28, 1) end in one channel, so that nothing is averaged; those
+# of shape (28, 28) end in their width, and a sum over what is left makes the weight 28 times as large. (For such images
+# give the height as `pixels` below, and the width as `channels`.)
+#
+# One condition: $K$ must be the KL of the code that $z$ is drawn from. If $\ell$ is what $K$ has for the log-variance,
+# $z$ is the mean plus $e^{\ell/2}$ times the noise. Some code has $e^{\ell}$ there, and draws from a code of deviation
+# $\sigma = e^{\ell}$. Of that code, $K$ charges for the mean as at the weight $b/a$. For the spread it charges, by the
+# gradient in $\sigma$, as at $\frac{b/a}{2(1 + \sigma)}$: half to a quarter of it, for $\sigma$ between 0 and 1. No
+# kl_weight does both. How does your code draw $z$?
 
 # %% [markdown]
 # ## Convert your own
@@ -108,6 +118,7 @@ yours = kl_weight_of(
     pixels=pixels,
     channels=channels,
     latent_dim=latent_dim,
+    z_deviation=z_deviation,
     reconstruction_over_pixels=reconstruction_over_pixels,
     reconstruction_over_channels=reconstruction_over_channels,
     reconstruction_over_batch=reconstruction_over_batch,
@@ -118,7 +129,7 @@ yours = kl_weight_of(
     kl_factor=kl_factor,
     batch_size=batch_size,
 )
-Markdown(f"The factor before the KL term is {kl_factor:g}; the kl_weight is **{yours:.6g}**.")
+Markdown(measures.answer(kl_factor, yours))
 
 # %% [markdown]
 # ## Well-known code, converted
@@ -157,8 +168,8 @@ Markdown(measures.source_table().to_markdown())
 # the two is 0 up to rounding. Is it? And at a weight that is wrong by 10 %? The column `by its gradients` does not use
 # the formula: it is the weight that fits the gradient best. The last column is $a$, the factor on the whole loss.
 #
-# One row has no weight. Its angle is that at the weight that fits best, and far above rounding error: that loss is not
-# on the scale.
+# Two rows have no weight. Their angles are those at the weight that fits best, and far above rounding error: these
+# losses are not on the scale.
 
 # %%
 Markdown(measures.proof_table(seed).to_markdown(disable_numparse=True))

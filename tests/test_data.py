@@ -15,6 +15,7 @@ import pytest
 from vae_core import data
 from vae_core.data import DataNotAvailable, load_dataset
 from vae_core.errors import InputError
+from vae_core.sweep import command
 from vae_core.sweep.plan import make_folders_absolute
 
 TRAIN_IMAGES = "train-images-idx3-ubyte"
@@ -191,6 +192,15 @@ def test_a_data_folder_without_the_data_is_never_passed_over(made_up, tmp_path, 
     assert str(folder) in str(caught.value)
     assert "\n" not in str(caught.value)
     assert ("mnist.npz" in str(caught.value)) == (of == "mnist")
+
+
+def test_a_sweep_over_auto_stops_at_a_data_folder_without_mnist(nothing_at_hand, monkeypatch, capsys):
+    (nothing_at_hand / "empty").mkdir()
+    monkeypatch.setenv("VAE_DATA_DIR", str(nothing_at_hand / "empty"))
+    assert command.main(["--dataset", "auto", "--results", str(nothing_at_hand / "results")]) == 2
+    (said,) = capsys.readouterr().err.splitlines()
+    assert said.startswith(f"sweep: the data folder {nothing_at_hand / 'empty'} has no {TRAIN_IMAGES}")
+    assert not (nothing_at_hand / "results").exists()
 
 
 def test_files_of_another_data_set_are_called_so(made_up, tmp_path):

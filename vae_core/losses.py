@@ -1,12 +1,14 @@
 """The rate, what is charged for it, and the kl_weight of a loss that is written in another way."""
 
-import math
-
 import vae_core.backend  # noqa: F401
 
+import keras
 from keras import ops
 
 from vae_core.errors import InputError
+from vae_core.parameters import check_choice, check_parameters
+
+Z_DEVIATIONS = ("exp(log_var / 2)", "exp(log_var)")  # with which z is drawn: the right one, and a common error
 
 
 def rate_per_dimension(mean, log_var):
@@ -31,6 +33,7 @@ def kl_divergence(mean, log_var):
     return ops.sum(rate_per_dimension(mean, log_var), axis=-1)
 
 
+@keras.saving.register_keras_serializable("vae_core")
 def weighted_rate(rates, kl_weight):
     """What the objective charges for the code: kl_weight * rate.
 
@@ -48,6 +51,7 @@ def kl_weight_of(
     pixels: int,
     channels: int,
     latent_dim: int,
+    z_deviation: str,
     reconstruction_over_pixels: str = "sum",
     reconstruction_over_channels: str = "sum",
     reconstruction_over_batch: str = "mean",
@@ -57,8 +61,8 @@ def kl_weight_of(
     kl_over_batch: str = "mean",
     kl_factor: float = 1.0,
     batch_size: int | None = None,
-) -> float:
-    """The kl_weight c at which a loss, as written, is a multiple of distortion + c * rate.
+) -> float | None:
+    """The kl_weight c at which a loss, as written, is a multiple of distortion + c * rate; None if there is no such c.
 
     loss = reconstruction_factor * R + kl_factor * K = a * (distortion + c * rate) + constant,  c = b / a
 
@@ -68,8 +72,12 @@ def kl_weight_of(
     likelihood: "bernoulli", R from binary cross-entropies; "gaussian", R from squared errors (x - mean)^2, which are
         2 * variance times a negative log-likelihood (and a constant) under pixels of that variance
     pixels, channels: height * width of an image, and 1 for grey-scale or 3 for colour
+    z_deviation: what stands before the noise in z = mean + ... * noise, if log_var is what K has as a log-variance:
+        "exp(log_var / 2)"; or "exp(log_var)", in which case K is not the KL of the code that z is drawn from, whose
+        log-variance is 2 * log_var, and no c makes it so
     reconstruction_over_pixels, _over_channels, _over_batch: "sum" or "mean". Keras' losses are means over the last
-        axis: the channels of (28, 28, 3), but pixels and channels of flattened images
+        axis: the channels of (28, 28, 3), but pixels and channels of flattened images, and the width of images (28, 28)
+        without channels. Of those give the height as `pixels`, the width as `channels`
     reconstruction_factor: everything before R, above 0: 0.5 for 1/2 squared errors
     variance: of the Gaussian that the distortion is measured with; c is proportional to 1 / variance
     kl_over_dimensions, kl_over_batch: "sum" or "mean"
@@ -78,46 +86,34 @@ def kl_weight_of(
 
     Raises InputError for what no loss can be.
     """
-    if likelihood not in ("bernoulli", "gaussian"):
-        raise InputError(f"likelihood must be 'bernoulli' or 'gaussian', not {likelihood!r}")
+    check_choice("likelihood", likelihood, ("bernoulli", "gaussian"))
+    check_choice("z_deviation", z_deviation, Z_DEVIATIONS)
+    check_parameters({"pixels": pixels, "channels": channels, "latent_dim": latent_dim})
+    check_parameters({"reconstruction_factor": reconstruction_factor, "variance": variance, "kl_factor": kl_factor})
     if likelihood == "bernoulli" and variance != 1:
         raise InputError(f"a Bernoulli likelihood has no variance to choose: leave out variance={variance!r}")
-    _check_count(pixels=pixels, channels=channels, latent_dim=latent_dim)
-    _check_positive(reconstruction_factor=reconstruction_factor, variance=variance)
-    if kl_factor != 0:
-        _check_positive(kl_factor=kl_factor)
 
-    a = reconstruction_factor
+    a = float(reconstruction_factor)
     a /= _mean_over(pixels, reconstruction_over_pixels=reconstruction_over_pixels)
     a /= _mean_over(channels, reconstruction_over_channels=reconstruction_over_channels)
-    a *= 2 * variance if likelihood == "gaussian" else 1
-    b = kl_factor / _mean_over(latent_dim, kl_over_dimensions=kl_over_dimensions)
+    a *= 2 * float(variance) if likelihood == "gaussian" else 1
+    b = abs(float(kl_factor))  # -0.0 is 0
+    b /= _mean_over(latent_dim, kl_over_dimensions=kl_over_dimensions)
     images = 1 if reconstruction_over_batch == kl_over_batch else batch_size  # a common factor is in a and b alike
     if images is None:
         raise InputError(
             "one term is a sum over the batch, the other a mean: the weight depends on it, so give batch_size"
         )
-    _check_count(batch_size=images)
+    check_parameters({"batch_size": images})
     a /= _mean_over(images, reconstruction_over_batch=reconstruction_over_batch)
     b /= _mean_over(images, kl_over_batch=kl_over_batch)
+    if b and z_deviation != Z_DEVIATIONS[0]:
+        return None
     return b / a
 
 
 def _mean_over(size: int, **reduction: str) -> int:
     """What a sum is divided by: its size for a mean, 1 for a sum."""
     ((name, word),) = reduction.items()
-    if word not in ("sum", "mean"):
-        raise InputError(f"{name} must be 'sum' or 'mean', not {word!r}")
-    return size if word == "mean" else 1
-
-
-def _check_count(**numbers: int) -> None:
-    for name, value in numbers.items():
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise InputError(f"{name} must be a whole number, at least 1, not {value!r}")
-
-
-def _check_positive(**numbers: float) -> None:
-    for name, value in numbers.items():
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
-            raise InputError(f"{name} must be a finite number above 0, not {value!r}")
+    check_choice(name, word, ("sum", "mean"))
+    return int(size) if word == "mean" else 1

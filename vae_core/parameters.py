@@ -23,6 +23,9 @@ SMALLEST = {
     "threads": 1,
     "samples": 2,
     "height": 100,
+    "pixels": 1,
+    "channels": 1,
+    "kl_factor": 0,
 }
 LARGEST = {
     "seed": 2**32 - 1,  # what NumPy and Keras take
@@ -31,7 +34,11 @@ LARGEST = {
 }
 LARGEST_WHOLE = 2**31 - 1  # TensorFlow counts in 32 bits
 LARGEST_REAL = float(np.finfo(np.float32).max)  # what a model's arithmetic holds
-WHOLE = ("epochs", "batch_size", "hidden_units", "latent_dim", "seed", "seeds", "threads", "samples", "height")
+WHOLE = (
+    *("epochs", "batch_size", "hidden_units", "latent_dim", "seed", "seeds", "threads", "samples", "height"),
+    *("pixels", "channels"),
+)
+POSITIVE = ("learning_rate", "variance", "reconstruction_factor")
 
 
 def check_parameters(numbers: Mapping[str, object]) -> None:
@@ -47,7 +54,7 @@ def check_parameters(numbers: Mapping[str, object]) -> None:
             raise InputError(f"{name} must be at least {smallest:.10g}, not {shown(value)}")
         if value > largest:
             raise InputError(f"{name} must be at most {largest:.10g}, not {shown(value)}")
-        if name == "learning_rate" and value <= 0:
+        if name in POSITIVE and value <= 0:
             raise InputError(f"{name} must be greater than 0, not {shown(value)}")
         if value != 0 and np.float32(value) == 0:
             raise InputError(

@@ -14,7 +14,8 @@ from vae_core.lessons.which_weight_are_you_using.published import BY_NAME, PUBLI
 from vae_core.models import reference_vae
 from vae_core.sweep.execute import execute_notebook
 
-ON_SCALE = [row for row in PUBLISHED if row.arguments is not None]
+OFF_SCALE = ("Chollet, first edition", "Keras example with deconvolutions, old")
+ON_SCALE = [row for row in PUBLISHED if row.kl_weight is not None]
 
 
 def test_the_table_has_the_known_weights():
@@ -26,7 +27,7 @@ def test_the_table_has_the_known_weights():
     table = measures.conversion_table()
     assert table.index.is_unique
     assert table.loc["tutorial 003", "ELBO if pixels deviate by"] == "0.71"  # a variance of 1/2
-    assert (table["kl_weight"] == "none").sum() == 1
+    assert list(table.index[table["kl_weight"] == "none"]) == list(OFF_SCALE)
     assert list(measures.source_table().index) == list(table.index)
 
 
@@ -41,12 +42,20 @@ def test_the_gradient_of_the_published_loss_is_parallel_to_that_of_the_objective
     assert measures.nearest_kl_weight(*found) == pytest.approx(row.kl_weight, rel=1e-6)
 
 
-def test_no_weight_makes_the_first_edition_parallel():
-    found = measures.gradients(BY_NAME["Chollet, first edition"])
+@pytest.mark.parametrize("name", OFF_SCALE)
+def test_no_weight_makes_a_code_drawn_with_the_variance_parallel(name):
+    found = measures.gradients(BY_NAME[name])
     grid = np.geomspace(0.01, 10, 500)
     angles = [measures.compare_gradients(*found, weight)["angle"] for weight in grid]
     assert min(angles) > 1e-2
     assert measures.nearest_kl_weight(*found) == pytest.approx(grid[np.argmin(angles)], rel=0.05)
+
+
+def test_the_answer_to_a_loss_off_the_scale_says_what_to_do():
+    assert measures.answer(0.001, 0.392) == "The factor before the KL term is 0.001; the kl_weight is **0.392**."
+    answer = measures.answer(0.001, None)
+    assert "there is **no kl_weight**" in answer
+    assert "Draw z with exp(log_var / 2)" in answer
 
 
 def test_the_length_of_the_gradient_is_the_factor_on_the_whole_loss():

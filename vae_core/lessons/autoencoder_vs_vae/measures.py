@@ -325,6 +325,7 @@ def mean_over_pixels() -> float:
         pixels=PIXELS,
         channels=1,
         latent_dim=1,  # it does not matter while the KL is summed
+        z_deviation="exp(log_var / 2)",
         reconstruction_over_pixels="mean",
         variance=0.5,
     )

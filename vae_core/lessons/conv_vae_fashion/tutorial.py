@@ -22,6 +22,7 @@ KL_WEIGHT = kl_weight_of(
     pixels=PIXELS,
     channels=1,
     latent_dim=2,
+    z_deviation="exp(log_var / 2)",
     reconstruction_over_pixels="mean",
     kl_over_dimensions="mean",
     kl_factor=2 * 5e-4,

@@ -150,7 +150,9 @@ def tutorial_numbers(
         "kl_at_same_entropy": same_entropy[KL_FORWARD],
         "area": expectation(q, lambda z: q.logpdf(z) - p.logpdf(z), seed=0)[QUADRATURE],
         "area_formula": kl(q, p),
-        "squares_weight": kl_weight_of(likelihood="gaussian", pixels=pixels, channels=1, latent_dim=2),
+        "squares_weight": kl_weight_of(
+            likelihood="gaussian", pixels=pixels, channels=1, latent_dim=2, z_deviation="exp(log_var / 2)"
+        ),
     }
 
 

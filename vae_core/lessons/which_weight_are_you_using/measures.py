@@ -25,6 +25,17 @@ HIDDEN_UNITS, BATCH_SIZE = 8, 4  # of the small model
 LIKELIHOODS = {"bernoulli": BERNOULLI, "gaussian": Gaussian(np.float64(1))}  # in double precision, like that model
 
 
+def answer(kl_factor: float, kl_weight: float | None) -> str:
+    """What `kl_weight_of` says of a loss with that factor, as a sentence in Markdown."""
+    if kl_weight is None:
+        return (
+            f"The factor before the KL term is {kl_factor:g}; there is **no kl_weight**. z is drawn with the deviation "
+            "exp(log_var), but the KL term charges for a variance of exp(log_var). Draw z with exp(log_var / 2), and "
+            "ask again."
+        )
+    return f"The factor before the KL term is {kl_factor:g}; the kl_weight is **{kl_weight:.6g}**."
+
+
 def conversion_table() -> pd.DataFrame:
     """Each published loss with its kl_weight; Gaussian ones also with the pixel deviation that makes them the ELBO.
 

@@ -55,6 +55,7 @@ def means_kl_weight(kl_factor: float, image_shape: tuple[int, int, int] = IMAGE_
         pixels=height * width,
         channels=channels,
         latent_dim=latent_dim,
+        z_deviation="exp(log_var / 2)",
         reconstruction_over_pixels="mean",
         reconstruction_over_channels="mean",
         kl_over_dimensions="mean",

@@ -17,7 +17,7 @@ import vae_core.backend  # noqa: F401
 
 from keras import losses, ops
 
-from vae_core.losses import kl_weight_of
+from vae_core.losses import Z_DEVIATIONS, kl_weight_of
 from vae_core.tutorials import TUTORIALS
 
 KERAS_GUIDE, PYTHAE_LATER = "Keras guide to subclassing", "pythae, later"  # rows that the lesson trains
@@ -49,6 +49,13 @@ def _tutorial_004(images, reconstruction, mean, log_var, coefficient):
 def _chollet_first_edition(images, reconstruction, mean, log_var):
     log_deviation = log_var / 2  # the notebook draws z = mean + exp(this) * noise, but calls it a log-variance
     return _tutorial_002(images, reconstruction, mean, log_deviation)
+
+
+def _keras_deconvolutions(images, reconstruction, mean, log_var):
+    log_deviation = log_var / 2  # as in Chollet's first edition
+    cross_entropy = 28 * 28 * losses.binary_crossentropy(ops.ravel(images), ops.ravel(reconstruction))
+    kl = -0.5 * ops.mean(1 + log_deviation - ops.square(mean) - ops.exp(log_deviation), axis=-1)  # (batch,)
+    return ops.mean(cross_entropy + kl)
 
 
 def _chollet_book(images, reconstruction, mean, log_var):
@@ -113,7 +120,8 @@ def _pythae(images, reconstruction, mean, log_var, factor):
 class PublishedLoss:
     """One row of the table: where a loss was read, how it is written, and the same as arguments of `kl_weight_of`.
 
-    `arguments` is None if no weight makes the loss a multiple of distortion + c * rate.
+    loss: charges for the code that z is really drawn from: its `log_var` is that code's log-variance
+    z_deviation: of z, in terms of what the author takes for the log-variance
     """
 
     name: str
@@ -125,16 +133,15 @@ class PublishedLoss:
     image_shape: tuple[int, int, int]
     latent_dim: int
     likelihood: str
-    arguments: Mapping[str, object] | None
+    arguments: Mapping[str, object]
+    z_deviation: str = Z_DEVIATIONS[0]
 
     @property
     def kl_weight(self) -> float | None:
-        """On the suite's scale; that of a Gaussian is at unit variance."""
-        if self.arguments is None:
-            return None
+        """On the suite's scale; that of a Gaussian is at unit variance. None if the loss is not on it."""
         height, width, channels = self.image_shape
         shape = {"pixels": height * width, "channels": channels, "latent_dim": self.latent_dim}
-        return kl_weight_of(likelihood=self.likelihood, **shape, **self.arguments)
+        return kl_weight_of(likelihood=self.likelihood, z_deviation=self.z_deviation, **shape, **self.arguments)
 
 
 SUMS: dict[str, object] = {}
@@ -200,7 +207,8 @@ PUBLISHED = (
         image_shape=GREY,
         latent_dim=2,
         likelihood="bernoulli",
-        arguments=None,
+        arguments=MEAN_OVER_IMAGE | {"kl_over_dimensions": "mean", "kl_factor": 2 * 5e-4},
+        z_deviation="exp(log_var)",
     ),
     PublishedLoss(
         name="Chollet, second and third edition",
@@ -214,6 +222,20 @@ PUBLISHED = (
         latent_dim=2,
         likelihood="bernoulli",
         arguments={"reconstruction_over_channels": "mean", "kl_over_dimensions": "mean"},
+    ),
+    PublishedLoss(
+        name="Keras example with deconvolutions, old",
+        source="keras-team/keras, examples/variational_autoencoder_deconv.py, commit 6df68b5",
+        reconstruction="784 * mean BCE",
+        kl="mean",
+        remark="draws z as Chollet's first edition does (pull request 9972 asks why); with exp(z_log_var / 2) it would "
+        "be 0.5",
+        loss=_keras_deconvolutions,
+        image_shape=GREY,
+        latent_dim=2,
+        likelihood="bernoulli",
+        arguments=MEAN_OVER_IMAGE | {"reconstruction_factor": 784, "kl_over_dimensions": "mean"},
+        z_deviation="exp(log_var)",
     ),
     PublishedLoss(
         name="Keras example",
