@@ -16,9 +16,9 @@
 sweep_dir: str = ""  # folder of a sweep, such as results/kl_sweep/mnist; empty: the published MNIST sweep
 
 # %%
-from IPython.display import Image, Markdown
+from IPython.display import Markdown
 
-from vae_core.report import claims, findings, published, tables
+from vae_core.report import claims, findings, published, sheets, tables
 
 sweep = published.sweep_folder(sweep_dir)
 runs = published.read_sweep(sweep)
@@ -60,7 +60,7 @@ Markdown(findings.findings(runs).to_markdown())
 # rate buy much, and where does it buy nothing?
 
 # %%
-Image(sweep / "rate_distortion.png")
+sheets.sheet(sweep, "rate_distortion")
 
 # %% [markdown]
 # At a minimum of distortion + kl_weight * rate, one nat of rate more or less changes the distortion by kl_weight nats:
@@ -80,7 +80,7 @@ Markdown(findings.exchange_rates(runs).to_markdown(disable_numparse=True))
 # images, the measure is full: it cannot show whether the code could tell more images apart.)
 
 # %%
-Image(sweep / "rate_split.png")
+sheets.sheet(sweep, "rate_split")
 
 # %% [markdown]
 # Of the marginal KL, `moment_kl` is due to mean and covariance of the codes; the rest is shape. The spreads are root
@@ -98,7 +98,7 @@ tables.readable_table(losses, ["mean_spread", "draw_spread", "moment_kl", "margi
 # while the other goes on?
 
 # %%
-Image(sweep / "dimensions.png")
+sheets.sheet(sweep, "dimensions")
 
 # %% [markdown]
 # ## 5. Where the codes go
@@ -108,14 +108,14 @@ Image(sweep / "dimensions.png")
 # codes spread to when nothing holds them, and what becomes of the classes when the prior holds them hard?
 
 # %%
-Image(sweep / "latent_scatters.png")
+sheets.sheet(sweep, "latent_scatters")
 
 # %% [markdown]
 # Each weight on axes of its own, and for some images q(z|x) as an ellipse. How large is one image's ellipse beside the
 # cloud of all codes? The logarithm of how many such ellipses cover the cloud is, roughly, the information in the code.
 
 # %%
-Image(sweep / "posterior_ellipses.png")
+sheets.sheet(sweep, "posterior_ellipses")
 
 # %% [markdown]
 # ## 6. What the decoders draw
@@ -125,20 +125,20 @@ Image(sweep / "posterior_ellipses.png")
 # picture. (A high one does not mean that codes lie everywhere in it.)
 
 # %%
-Image(sweep / "decoder_manifolds.png")
+sheets.sheet(sweep, "decoder_manifolds")
 
 # %% [markdown]
 # At the prior's quantiles, so that each cell stands for equally many samples of the prior:
 
 # %%
-Image(sweep / "decoder_manifolds_quantiles.png")
+sheets.sheet(sweep, "decoder_manifolds_quantiles")
 
 # %% [markdown]
 # And over the region where the codes of each model are, 98 % of them in each dimension. Which digits that seemed lost
 # are here?
 
 # %%
-Image(sweep / "decoder_manifolds_occupied.png")
+sheets.sheet(sweep, "decoder_manifolds_occupied")
 
 # %% [markdown]
 # ## 7. Samples, judged
@@ -148,7 +148,7 @@ Image(sweep / "decoder_manifolds_occupied.png")
 # prior is. A classifier trained on real images says what it takes each sample for.
 
 # %%
-Image(sweep / "samples.png")
+sheets.sheet(sweep, "samples")
 
 # %% [markdown]
 # Over 10,000 of each: the judge's mean confidence, the entropy of the classes that it sees in nats, the number of
@@ -194,7 +194,7 @@ Markdown("[Animation over the epochs](epochs.gif)")
 # On the validation images, per epoch. Which weights settle at once, and which are still falling at the end?
 
 # %%
-Image(sweep / "loss_curves.png")
+sheets.sheet(sweep, "loss_curves")
 
 # %% [markdown]
 # ## Reproduction check

@@ -22,6 +22,7 @@ from vae_core.errors import InputError
 from vae_core.figures.style import CLASS_COLORS
 from vae_core.latent import draw
 from vae_core.parameters import check_parameters
+from vae_core.report.diverged import diverged_runs, sound
 from vae_core.report.tables import loss_table
 from vae_core.runs import (
     MODEL_FILES,
@@ -94,7 +95,11 @@ def explorer_page(sweep_dir: Path) -> str:
     test, class_names = load_dataset(dataset), SOURCES[dataset].class_names
     if test.image_shape != IMAGE_SHAPE:
         raise InputError(f"the explorer draws images of 28 x 28 grey pixels; {dataset} has others")
+    gone, finished = diverged_runs(finished), sound(finished)
+    if not finished.folders:
+        raise InputError(f"{sweep_dir}: every run has diverged ({gone}): use a smaller learning_rate")
     shown, missing = _usable(finished, sweep_dir, len(test.test_images))
+    missing += [f"diverged: {gone}"] if gone else []
     chosen = np.linspace(0, len(test.test_images) - 1, min(SHOWN, len(test.test_images))).astype(int)
     images = test.test_images[chosen].reshape(len(chosen), -1)  # (N, 784)
     table = loss_table(finished).set_index("kl_weight")

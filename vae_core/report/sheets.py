@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+from IPython.display import Image, Markdown
 from matplotlib.figure import Figure
 
 from vae_core.data import SOURCES
@@ -87,6 +88,14 @@ def draw_lesson_sheets(sweep_dir: Path, runs: Runs) -> None:
     if latents and all(latent.manifold is not None for latent in latents.values()):
         _save_sheet(sweep_dir, "latent_scatters", _latent_scatters(latents, _class_names(shown), title))
         _save_sheet(sweep_dir, "decoder_manifolds", _decoder_manifolds(latents, "manifold", title))
+
+
+def sheet(sweep_dir: Path, name: str) -> Image | Markdown:
+    """A sheet for a notebook; where there is none, a sentence that says why."""
+    path = sweep_dir / f"{name}.png"
+    if path.exists():
+        return Image(path)
+    return Markdown(f"*{name}.png is not there: every run has diverged, or one of them has no latent.npz.*")
 
 
 def _save_sheet(sweep_dir: Path, name: str, figure: Figure) -> None:
