@@ -335,5 +335,9 @@ def read_history(folder: Path) -> pd.DataFrame:
 def replace_file(path: Path, content: str | bytes) -> None:
     """Write beside and rename, so that a reader sees the old file or the new one, never half of one."""
     partial = path.with_name(f".{path.name}.partial")
-    partial.write_bytes(content.encode() if isinstance(content, str) else content)
-    partial.replace(path)
+    try:
+        partial.write_bytes(content.encode() if isinstance(content, str) else content)
+        partial.replace(path)
+    except OSError:  # a full disk, or a folder of that name
+        partial.unlink(missing_ok=True)
+        raise

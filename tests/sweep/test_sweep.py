@@ -19,7 +19,9 @@ from vae_core import data, runs
 from vae_core.errors import InputError
 from vae_core.report.sheets import ANIMATIONS, SHEETS
 from vae_core.sweep import command
-from vae_core.sweep.plan import plan, remarks, sort_out
+from vae_core.sweep.closing import OPEN_FIRST
+from vae_core.sweep.plan import plan, sort_out
+from vae_core.sweep.remarks import remarks
 
 SHEET_FILES = {f"{name}.png" for name in SHEETS} | {f"{name}.gif" for name in ANIMATIONS}
 
@@ -72,10 +74,16 @@ def test_only_the_weight_differs_between_runs_of_a_seed(digits_sweep):
 
 def test_the_closing_words_say_which_runs_are_done_and_what_to_open(digits_sweep):
     folder, _, said = digits_sweep
-    assert said["stdout"].count("done ->") == 6
-    for name in ("report.ipynb", "latent_scatters.png", "decoder_manifolds.png"):
-        path = next(line.strip() for line in said["stdout"].splitlines() if line.strip().endswith(f"digits/{name}"))
-        assert (runs.PROJECT / path).samefile(folder / name)
+    first, *others = said["stdout"].strip().splitlines()
+    assert first.startswith("6 of 6 runs are done, in ")
+    assert (runs.PROJECT / first.rpartition(" in ")[2]).samefile(folder)
+    assert max(map(len, others)) <= 80
+    losses = pd.read_csv(folder / "loss_table.csv")
+    head, *rows = others[1:5]
+    assert head.split() == ["kl_weight", "distortion", "rate", "negative_elbo", "nll"]
+    assert [float(row.split()[2]) for row in rows] == losses["rate_mean"].round(2).tolist()
+    assert [line.split()[0] for line in others[-5:]] == list(OPEN_FIRST)
+    assert all((folder / name).exists() for name in OPEN_FIRST)
     assert "Traceback" not in said["stderr"]
     assert "WARNING" not in said["stderr"]
 
@@ -144,7 +152,10 @@ def test_runs_with_other_settings_are_named_and_never_mixed_in(digits_sweep, wei
     results = folder.parent.parent
     refused = run_sweep("--dataset", "digits", "--kl-weights", *weights, "--epochs", 2, "--results", results)
     assert refused.returncode == 2
-    assert "kl_00.00_seed0 (epochs 20, now 2, batch_size 100, now 128, hidden_units 48, now 512)" in refused.stderr
+    assert (
+        "kl_00.00_seed0, kl_00.00_seed1, kl_01.00_seed0 and 3 more "
+        "(epochs 20, now 2, batch_size 100, now 128, hidden_units 48, now 512); to keep both, add --results "
+    ) in refused.stderr
     assert len(refused.stderr.strip().splitlines()) == 1
     assert (folder / "summary.csv").read_bytes() == before
 
@@ -211,7 +222,10 @@ def test_runs_that_are_older_than_a_parameter_differ_from_a_sweep_at_another_val
     without_setting(folder / "kl_01.00_seed1", "hidden_units")
     without_setting(folder / "kl_01.00_seed1", "threads")
     arguments = [*map(str, digits_sweep[1]), "--seeds", "0", "1"]
-    with pytest.raises(InputError, match=r"other settings: kl_01.00_seed1 \(hidden_units 512, now 48\); replace them"):
+    with pytest.raises(
+        InputError,
+        match=r"other settings: kl_01.00_seed1 \(hidden_units 512, now 48\); .*; to replace them, add --rerun",
+    ):
         sort_out(plan(command.parser().parse_args(arguments)), folder, rerun=False)
     shutil.rmtree(folder)
     shutil.copytree(digits_sweep[0], folder)

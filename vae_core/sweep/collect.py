@@ -1,7 +1,10 @@
 """What a sweep makes of its finished runs: tables, sheets, explorer and report."""
 
 import sys
+from functools import partial
 from pathlib import Path
+
+from papermill import PapermillExecutionError
 
 from vae_core import runs
 from vae_core.errors import InputError
@@ -13,30 +16,40 @@ from vae_core.sweep.execute import execute_notebook, last_line
 from vae_core.sweep.plan import REFERENCE
 
 REPORT = "kl_sweep_report"
-LESSON_STEPS = ("tables", "figures")
-STEPS = (*LESSON_STEPS, "explorer", "report")
+REPORT_FILE = "report.ipynb"
+TABLES = "tables"  # the step without which there is nothing to show
 
 
 def collect(notebook: str, sweep_dir: Path, workspace: Path) -> dict[str, str]:
     """Write the tables and sheets of all finished runs of the sweep; for train_vae also the explorer and the report.
 
-    Returns what went wrong, by the name of what was to be written; the runs are done all the same.
+    Returns what went wrong, by the name of what was to be written; the runs, and all the others, are done all the same.
     """
-    with StepsBar("collecting", STEPS if notebook == REFERENCE else LESSON_STEPS) as bar:
-        bar.step("tables")
-        finished = runs.read_runs(runs.finished_folders(sweep_dir))
-        write_tables(sweep_dir, finished)
-        bar.step("figures")
-        if notebook != REFERENCE:
-            draw_lesson_sheets(sweep_dir, finished)
-            renew_pages(sweep_dir)
-            return {}
-        draw_sheets(sweep_dir, finished)
-        bar.step("explorer")
-        _write_explorer(sweep_dir)
-        renew_pages(sweep_dir)
-        bar.step("report")
-        return _report(sweep_dir, workspace)
+    finished = runs.read_runs(runs.finished_folders(sweep_dir))
+    is_reference = notebook == REFERENCE
+    draw = draw_sheets if is_reference else draw_lesson_sheets
+    steps = {TABLES: partial(write_tables, sweep_dir, finished), "figures": partial(draw, sweep_dir, finished)}
+    steps |= {"explorer": partial(_write_explorer, sweep_dir)} if is_reference else {}
+    steps |= {"pages": partial(renew_pages, sweep_dir)}
+    steps |= {REPORT_FILE: partial(_write_report, sweep_dir, workspace)} if is_reference else {}
+    failures = {}
+    with StepsBar("collecting", list(steps)) as bar:
+        for name, step in steps.items():
+            bar.step(name)
+            try:
+                step()
+            except Exception as error:  # whatever it is
+                failures[name] = _said(error)
+    return failures
+
+
+def _said(error: Exception) -> str:
+    """What went wrong, in one line; papermill's errors carry the notebook's."""
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.strerror}: {Path(error.filename2 or error.filename).name}"
+    if isinstance(error, InputError | PapermillExecutionError):
+        return last_line(error)
+    return f"{type(error).__name__}: {last_line(error)}"
 
 
 def _write_explorer(sweep_dir: Path) -> None:
@@ -46,16 +59,15 @@ def _write_explorer(sweep_dir: Path) -> None:
         print(f"explorer.html is not written anew: {error}", file=sys.stderr)
 
 
-def _report(sweep_dir: Path, workspace: Path) -> dict[str, str]:
+def _write_report(sweep_dir: Path, workspace: Path) -> None:
     """Execute the report. It replaces the one before if it is whole; else it stands, as far as it came, in failed/."""
-    output, failed = workspace / "report.ipynb", sweep_dir / "failed" / "report.ipynb"
+    output, failed = workspace / REPORT_FILE, sweep_dir / "failed" / REPORT_FILE
     try:
         execute_notebook(runs.NOTEBOOKS / f"{REPORT}.ipynb", output, {"sweep_dir": "."}, cwd=sweep_dir)
-    except Exception as error:  # the runs are done all the same
+        output.replace(sweep_dir / REPORT_FILE)
+    except Exception:
         if output.exists():
             failed.parent.mkdir(exist_ok=True)
             output.replace(failed)
-        return {"report.ipynb": last_line(error)}
-    output.replace(sweep_dir / "report.ipynb")
+        raise
     failed.unlink(missing_ok=True)
-    return {}
