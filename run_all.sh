@@ -1,17 +1,23 @@
 #!/usr/bin/env bash
 # Set-up, then the sweep with its report, the lessons, JupyterLab or the tests. `./run_all.sh --help` says more.
+if [ -z "${BASH_VERSION:-}" ]; then # typed as `sh run_all.sh`, and sh is another shell here
+    exec bash "$0" "$@"
+fi
 set -euo pipefail
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+unset CDPATH # with it, cd goes elsewhere and prints where
+root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 python=$root/.venv/bin/python
+export PYTHONUTF8=1 # in a locale of ASCII Python could not read our notebooks
 
 usage() {
     cat <<'HELP'
 ./run_all.sh [OPTIONS]   set up .venv, run the sweep over the KL weights, write its report
+                         (about 8 minutes on two cores, two or three of them for the set-up)
 ./run_all.sh lab [...]   set up .venv, open notebooks/ in JupyterLab; what follows goes to jupyter lab
 ./run_all.sh lessons     run every lesson at its full settings into results/lessons/ (about 100 minutes on two cores)
 ./run_all.sh publish     run the lessons and the authors' full sweep (MNIST, 3 seeds) into results/published/
                          (over 2 hours on two cores)
-./run_all.sh test [...]  set up .venv, run ruff and the tests (about 15 minutes on two cores); the rest goes to pytest
+./run_all.sh test [...]  set up .venv, run ruff and the tests (about 10 minutes on two cores); the rest goes to pytest
 ./run_all.sh --help      this text, and the options of the sweep
 
 Started again, the set-up skips what is installed and the sweep what is done. Examples:
@@ -25,28 +31,37 @@ Started again, the set-up skips what is installed and the sweep what is done. Ex
 HELP
 }
 
+# What is said must not end the script, even if stderr is closed.
+say() {
+    echo "$@" >&2 || true
+}
+
+fail() {
+    say "run_all.sh: $*"
+    exit 2
+}
+
+# Whether a program is a Python that will do. What it says of itself is kept: pyenv's explains what to do.
 is_usable() {
-    "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null
+    local said
+    command -v "$1" >/dev/null || return 1
+    said=$("$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>&1) && return
+    explained+=${said:+$said$'\n'}
+    return 1
 }
 
 find_python() {
-    local candidate
-    if [ -n "${PYTHON:-}" ]; then
-        if is_usable "$PYTHON"; then
-            echo "$PYTHON"
+    local candidate explained="" candidates=(python3 python3.13 python3.12 python3.11 python)
+    [ -z "${PYTHON:-}" ] || candidates=("$PYTHON")
+    for candidate in "${candidates[@]}"; do
+        if is_usable "$candidate"; then
+            echo "$candidate"
             return
         fi
-    else
-        for candidate in python3 python3.13 python3.12 python3.11 python; do
-            if is_usable "$candidate"; then
-                echo "$candidate"
-                return
-            fi
-        done
-    fi
-    echo "run_all.sh: needs Python 3.11, 3.12 or 3.13; ${PYTHON:-what is installed} is none: install one or name it" \
-        "with PYTHON=/path/to/python3" >&2
-    exit 2
+    done
+    [ -z "$explained" ] || say "${explained%$'\n'}"
+    fail "needs Python 3.11, 3.12 or 3.13; ${PYTHON:-what is installed} is none: install one or name it" \
+        "with PYTHON=/path/to/python3"
 }
 
 # What .venv was made from: the same text means that nothing is left to do. The place is in it since an environment
@@ -62,12 +77,63 @@ set_up() {
     fi
     local base
     base=$(find_python)
-    echo "Setting up .venv with $("$base" --version) (about 2.7 GB, a minute or two) ..." >&2
-    "$base" -m venv --clear "$root/.venv"
-    (cd "$root" && "$python" -m pip install --quiet --disable-pip-version-check -r requirements.txt)
+    [ -w "$root" ] || fail "$root cannot be written, and .venv has to stand there: copy the folder to a place of yours"
+    trap 'end_line; say "run_all.sh: interrupted; started again, the set-up begins anew"; exit 130' INT
+    say "Setting up .venv with $("$base" --version): 2.7 GB, two or three minutes"
+    "$base" -m venv --clear "$root/.venv" >&2 || fail "$base could not make $root/.venv: the lines above say why"
+    install "$root/.venv/installation.log"
     mkdir -p "$root/.venv/etc/jupyter"
     cp "$root/notebooks/.jupyter/jupyter_server_config.py" "$root/.venv/etc/jupyter/"
     stamp >"$root/.venv/installed"
+    trap - INT
+}
+
+# What pip and the first import say goes to a log; what a person sees is how far they are.
+install() {
+    local log=$1 watcher
+    watch_installation "$log" &
+    watcher=$!
+    trap 'kill '"$watcher"' 2>/dev/null || true' EXIT
+    if ! install_requirements >"$log" 2>&1; then
+        end_line
+        fail "the installation failed: $(cause "$log") (all that pip said: $log); mend that and start again"
+    fi
+    kill "$watcher"
+    wait "$watcher" 2>/dev/null || true
+    trap - EXIT
+    end_line
+}
+
+# PIP_USER: some people's pip.conf asks for --user, which no virtual environment takes. The import shows that the
+# packages are where they should be, and compiles them.
+install_requirements() (
+    cd "$root"
+    PIP_USER=0 "$python" -m pip install --disable-pip-version-check --progress-bar off -r requirements.txt &&
+        "$python" -c "import vae_core.sweep.command"
+)
+
+# On a terminal one line that is written anew every second, elsewhere a line per minute.
+watch_installation() {
+    local log=$1 seconds=60 start="" end="\n"
+    if [ -t 2 ]; then
+        seconds=1 start="\r\033[K" end=""
+    fi
+    while sleep "$seconds" >/dev/null 2>&1; do
+        printf "$start%.79s$end" "$(installed_so_far) $(tail -n 1 "$log")" >&2
+    done
+}
+
+installed_so_far() {
+    printf '%d:%02d, %d MB:' $((SECONDS / 60)) $((SECONDS % 60)) $(($(du -sk "$root/.venv" | cut -f 1) / 1000))
+}
+
+end_line() {
+    [ ! -t 2 ] || say
+}
+
+# The last error that pip names, or else its last line.
+cause() {
+    grep '^ERROR: ' "$1" | tail -n 1 | grep . || tail -n 1 "$1"
 }
 
 help() {
@@ -90,9 +156,7 @@ refuse_options() {
         exit
         ;;
     *)
-        echo "run_all.sh: $command takes no options: python -m vae_core.sweep --notebook NAME runs one lesson with" \
-            "others" >&2
-        exit 2
+        fail "$command takes no options: python -m vae_core.sweep --notebook NAME runs one lesson with others"
         ;;
     esac
 }
@@ -117,7 +181,7 @@ lessons)
     refuse_options "$@"
     set_up
     cd "$root"
-    "$python" -m vae_core.sweep.lessons --results results
+    exec "$python" -m vae_core.sweep.lessons --results results
     ;;
 publish)
     refuse_options "$@"
@@ -135,12 +199,10 @@ test)
     "$python" -m pytest -n logical --maxprocesses 8 --dist loadfile "$@"
     ;;
 [!-]*)
-    echo "run_all.sh: no command '$1': there are lab, lessons, publish and test, and the options of the sweep" \
-        "(--help)" >&2
-    exit 2
+    fail "no command '$1': there are lab, lessons, publish and test, and the options of the sweep (--help)"
     ;;
 *)
     set_up
-    "$python" -m vae_core.sweep "$@"
+    exec "$python" -m vae_core.sweep "$@" # in this process: what ends it, ends the sweep
     ;;
 esac

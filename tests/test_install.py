@@ -96,7 +96,8 @@ def test_sweep_and_explorer_work_from_an_install_in_any_folder(installed, tmp_pa
     closing = run(installed, "-m", "vae_core.sweep", *options, cwd=tmp_path)
     sweep_dir = tmp_path / "mine" / "kl_sweep" / "digits"
     assert runs.is_done(sweep_dir / "kl_01.00_seed0")
-    assert "mine/kl_sweep/digits/report.ipynb" in closing
+    assert "1 of 1 runs are done, in mine/kl_sweep/digits/" in closing
+    assert "report.ipynb" in closing
     (sweep_dir / "explorer.html").unlink()
     run(installed, "-m", "vae_core.explorer", "mine/kl_sweep/digits", cwd=tmp_path)
     assert (sweep_dir / "explorer.html").stat().st_size > 100_000

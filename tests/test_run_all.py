@@ -1,11 +1,13 @@
 """run_all.sh in a folder of its own, so that the real .venv is not touched."""
 
 import os
+import re
 import shutil
 import subprocess
 
 import pytest
 
+from tests.sweep.test_faults import mounted
 from vae_core import runs
 
 
@@ -22,16 +24,21 @@ def run_all(folder, *arguments, cwd=None, **environment):
     return subprocess.run(command, cwd=cwd, env=os.environ | environment, capture_output=True, text=True, check=False)
 
 
-def tools_without_python(folder):
+def tools_without_python(folder, python="exit 1"):
     """A PATH with what the script needs, and Pythons that all say no, as one that is too old does."""
     tools = folder / "bin"
     tools.mkdir()
     for tool in ("bash", "dirname", "cmp", "cat", "cp"):
         (tools / tool).symlink_to(shutil.which(tool))
     for name in ("python", "python3"):
-        (tools / name).write_text("#!/bin/sh\nexit 1\n")
-        (tools / name).chmod(0o755)
+        write_program(tools / name, python)
     return str(tools)
+
+
+def write_program(path, script):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
 
 
 def test_help_needs_no_set_up(copy):
@@ -59,11 +66,8 @@ def test_an_old_python_is_told_which_one_is_needed(copy):
 
 def with_set_up(folder):
     """Make the folder look set up, with a Python and a Jupyter that only say what they were asked to run."""
-    tools = folder / ".venv" / "bin"
-    tools.mkdir(parents=True)
     for name in ("python", "jupyter"):
-        (tools / name).write_text('#!/bin/sh\necho "$(basename $0): $@; data in $VAE_DATA_DIR"\n')
-        (tools / name).chmod(0o755)
+        write_program(folder / ".venv" / "bin" / name, 'echo "$(basename $0): $@; data in $VAE_DATA_DIR"')
     parts = ("requirements.txt", "notebooks/.jupyter/jupyter_server_config.py")
     (folder / ".venv" / "installed").write_text(f"{folder}\n" + "".join((folder / part).read_text() for part in parts))
 
@@ -117,12 +121,12 @@ def test_a_python_that_was_named_is_used_or_refused(copy):
 
 def test_a_python_with_a_space_in_its_path_is_one_python(copy):
     python = copy / "my tools" / "python"
-    python.parent.mkdir()
-    python.write_text('#!/bin/sh\n[ "$1" = -c ] || [ "$1" = --version ] || { echo "asked: $@"; exit 3; }\n')
-    python.chmod(0o755)
+    write_program(python, '[ "$1" = -c ] || [ "$1" = --version ] || { echo "asked: $@"; exit 3; }')
     finished = run_all(copy, PYTHON=str(python))
-    assert finished.stdout == f"asked: -m venv --clear {copy}/.venv\n"
-    assert finished.returncode == 3
+    asked, said = finished.stderr.splitlines()[-2:]
+    assert asked == f"asked: -m venv --clear {copy}/.venv"
+    assert said == f"run_all.sh: {python} could not make {copy}/.venv: the lines above say why"
+    assert finished.returncode == 2
 
 
 @pytest.mark.parametrize("command", ["lessons", "publish"])
@@ -142,3 +146,97 @@ def test_a_command_that_takes_hours_says_so_when_it_is_asked_for_help(copy, comm
     after = finished.stdout[finished.stdout.index(line) :]
     assert "on two cores" in after.split("./run_all.sh")[1]
     assert not (copy / ".venv").exists()
+
+
+def test_an_exported_cdpath_leads_nowhere_else(copy, tmp_path_factory):
+    with_set_up(copy)
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (elsewhere / copy.name).mkdir()
+    command = ["bash", f"{copy.name}/run_all.sh", "lessons"]
+    environment = os.environ | {"CDPATH": f"{elsewhere}:{copy.parent}"}
+    finished = subprocess.run(command, cwd=copy.parent, env=environment, capture_output=True, text=True, check=False)
+    assert finished.stdout.startswith("python: -m vae_core.sweep.lessons --results results;")
+    assert (finished.returncode, finished.stderr) == (0, "")
+
+
+def test_any_shell_may_be_asked_to_run_it(copy):
+    with_set_up(copy)
+    finished = subprocess.run(
+        ["sh", "run_all.sh", "--epochs", "2"], cwd=copy, capture_output=True, text=True, check=False
+    )
+    assert finished.stdout.startswith("python: -m vae_core.sweep --epochs 2;")
+    assert (finished.returncode, finished.stderr) == (0, "")
+
+
+def test_a_closed_stderr_changes_no_exit_code(copy):
+    finished = subprocess.run(["bash", "-c", 'exec bash "$0" tset 2>&-', copy / "run_all.sh"], check=False)
+    assert finished.returncode == 2
+
+
+def test_what_pyenv_explains_is_passed_on(copy):
+    explains = """echo "pyenv: ${0##*/}: command not found" >&2; exit 127"""
+    finished = run_all(copy, PATH=tools_without_python(copy, explains), PYTHON="")
+    first, *_, last = finished.stderr.splitlines()
+    assert first == "pyenv: python3: command not found"
+    assert last.startswith("run_all.sh: needs Python 3.11, 3.12 or 3.13")
+    assert finished.returncode == 2
+
+
+PIP = """
+case "$*" in
+"-m pip "*) echo "PIP_USER is $PIP_USER"; {pip} ;;
+"-m vae_core"*) echo "python: $*" ;;
+esac
+"""
+
+
+def python_that_installs(copy, pip):
+    """A Python whose venv has a Python whose pip runs the given script."""
+    made = copy / "made"
+    write_program(made, PIP.format(pip=pip))
+    python = copy / "python3"
+    write_program(python, f'if [ "$2" = venv ]; then mkdir -p "$4/bin" && cp {made} "$4/bin/python"; fi')
+    return str(python)
+
+
+def test_a_failed_installation_ends_in_one_sentence_and_is_tried_again(copy):
+    error = "echo 'ERROR: No matching distribution found for keras==0'; echo 'a notice'; exit 1"
+    finished = run_all(copy, PYTHON=python_that_installs(copy, error))
+    log = copy / ".venv" / "installation.log"
+    assert finished.returncode == 2
+    assert finished.stderr.splitlines()[1:] == [
+        "run_all.sh: the installation failed: ERROR: No matching distribution found for keras==0 "
+        f"(all that pip said: {log}); mend that and start again"
+    ]
+    assert log.read_text() == "PIP_USER is 0\nERROR: No matching distribution found for keras==0\na notice\n"
+    again = run_all(copy, PYTHON=python_that_installs(copy, "exit 0"))
+    assert (again.returncode, again.stdout) == (0, "python: -m vae_core.sweep\n")
+
+
+def test_on_a_terminal_the_set_up_shows_what_pip_does_and_how_much_there_is(copy):
+    """The fake pip waits until the line is there, however long that takes."""
+    shown = copy / "shown"
+    wait = f"echo Collecting keras; until [ -e {shown} ]; do sleep 0.1; done"
+    environment = os.environ | {"PYTHON": python_that_installs(copy, wait)}
+    terminal, their_end = os.openpty()
+    process = subprocess.Popen(["bash", copy / "run_all.sh"], env=environment, stdout=their_end, stderr=their_end)
+    os.close(their_end)
+    said = b""
+    while b"Collecting keras" not in said:
+        said += os.read(terminal, 1000)
+    shown.touch()
+    assert process.wait() == 0
+    assert re.search(rb"0:\d\d, \d+ MB: Collecting keras", said)
+
+
+def test_a_place_that_cannot_be_written_is_one_line(copy):
+    with mounted(copy / "fixed", "size=1m") as place:
+        for name in ("run_all.sh", "requirements.txt"):
+            shutil.copy(copy / name, place)
+        shutil.copytree(copy / "notebooks", place / "notebooks")
+        subprocess.run(["mount", "-o", "remount,ro", place], check=True)
+        finished = run_all(place)
+        assert finished.returncode == 2
+        assert finished.stderr.splitlines() == [
+            f"run_all.sh: {place} cannot be written, and .venv has to stand there: copy the folder to a place of yours"
+        ]

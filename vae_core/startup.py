@@ -4,7 +4,6 @@ import os
 import signal
 import sys
 from contextlib import suppress
-from pathlib import Path
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
@@ -16,10 +15,10 @@ def prepare(command: str) -> None:
     character that the terminal does not know is shown as `?`, and Python processes below this one read UTF-8. SIGINT
     stays ignored where it was, as in a script's background job.
     """
-    for number in (0, 1, 2):
-        _open_if_closed(number)
     for name, number in {"stdout": 1, "stderr": 2}.items():
-        if getattr(sys, name) is None:
+        if not _is_writable(number):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, number)  # which is what processes below this one inherit
             setattr(sys, name, os.fdopen(number, "w", closefd=False))
         getattr(sys, name).reconfigure(errors="replace")
     os.environ["PYTHONUTF8"] = "1"
@@ -27,12 +26,13 @@ def prepare(command: str) -> None:
         signal.signal(signal.SIGINT, lambda *_: _leave(command))
 
 
-def _open_if_closed(number: int) -> None:
+def _is_writable(number: int) -> bool:
+    """Whether the descriptor is open for writing: a shell may have given the number to its script."""
     try:
-        os.fstat(number)
+        os.write(number, b"")
     except OSError:
-        opened = os.open(Path(os.devnull), os.O_RDWR)  # the lowest number that is free
-        os.set_inheritable(opened, True)
+        return False
+    return True
 
 
 def _leave(command: str) -> None:
