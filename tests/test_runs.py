@@ -6,6 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
+from tests.run_folders import MEASURES, make_run, read_folder
 from vae_core import runs
 from vae_core.errors import InputError
 
@@ -21,25 +22,9 @@ PARAMETERS = {
 }
 
 
-MEASURES = {"distortion": 100.0, "rate": 1.5, "negative_elbo": 101.5, "images": 5}
-
-
-def make_run(folder, seconds=(1.0,), measures=MEASURES, **settings):
-    """A finished run of five images, with a picture and a notebook."""
-    runs.start_run(PARAMETERS | settings, "abc", folder)
-    (folder / "history.csv").write_text("epoch,val_distortion,val_rate\n1,100,1.5\n")
-    (folder / "scatter.png").write_bytes(b"picture")
-    (folder / "run.ipynb").write_text("{}")
-    runs.save_latent(folder, runs.Latent(mean=np.zeros((5, 2)), log_var=np.zeros((5, 2)), labels=np.arange(5)))
-    runs.write_json(folder / "measures.json", measures)
-    runs.finish_run(folder, list(seconds))
-    runs.update_record(folder, 9.0)
-    return folder
-
-
 @pytest.fixture
 def finished(tmp_path):
-    return make_run(tmp_path / "kl_00.50_seed0", [3.0, 1.0, 1.0])
+    return make_run(tmp_path / "kl_00.50_seed0", PARAMETERS, [3.0, 1.0, 1.0])
 
 
 @pytest.mark.parametrize(
@@ -206,11 +191,11 @@ def test_a_run_may_start_where_only_papermill_has_written(tmp_path):
 
 
 def test_another_run_in_the_same_folder_is_refused_and_nothing_is_touched(finished):
-    before = {path: path.read_bytes() for path in finished.iterdir()}
+    before = read_folder(finished)
     for other in ({"epochs": 3}, {"architecture": "conv"}):
         with pytest.raises(InputError, match=r"kl_00.50_seed0 holds a run with other settings: choose another run_dir"):
             runs.start_run(PARAMETERS | other, "abc", finished)
-    assert {path: path.read_bytes() for path in finished.iterdir()} == before
+    assert read_folder(finished) == before
 
 
 @pytest.mark.parametrize("name", ["config.json", "history.csv", "record.json", "thesis.tex"])
@@ -225,7 +210,7 @@ def test_the_record_does_not_vouch_for_files_that_were_there_before_the_run(fini
     (finished / "figure of another notebook.png").write_bytes(b"old")
     for path in finished.iterdir():
         os.utime(path, (1, 1))
-    make_run(finished)
+    make_run(finished, PARAMETERS)
     assert set(runs.read_json(finished / "record.json")["files"]) >= {"history.csv", "measures.json", "scatter.png"}
     runs.finish_run(finished, [1.0])
     assert "figure of another notebook.png" not in runs.read_json(finished / "record.json")["files"]
@@ -256,7 +241,7 @@ def test_a_run_folder_that_cannot_be_made_is_named(tmp_path):
 def test_read_runs_takes_only_what_is_done_in_the_order_of_the_weights(finished):
     for kl_weight, seed in ((10.0, 0), (2.0, 1), (2.0, 0)):
         folder = finished.parent / runs.run_name(kl_weight, seed)
-        make_run(folder, measures=MEASURES | {"rate": 1.0}, kl_weight=kl_weight, seed=seed)
+        make_run(folder, PARAMETERS | {"kl_weight": kl_weight, "seed": seed}, rate=1.0)
     (finished.parent / "kl_10.00_seed0" / "record.json").unlink()
     found = runs.read_runs(runs.finished_folders(finished.parent))
     assert found.table()[["kl_weight", "seed", "rate"]].values.tolist() == [[0.5, 0, 1.5], [2, 0, 1], [2, 1, 1]]

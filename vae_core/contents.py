@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 PLANNED = ("kl_weight", "seed", "epochs")  # in every config.json
-MEASURED = ("distortion", "rate", "negative_elbo", "images")  # in every measures.json
+MEASURED = ("distortion", "rate", "negative_elbo", "zero_information_distortion", "images")  # in every measures.json
 CURVES = ["epoch", "val_distortion", "val_rate"]  # in every history.csv
 
 
