@@ -26,7 +26,7 @@ likelihood: str = "bernoulli"  # of your loss: bernoulli (cross-entropies) or ga
 pixels: int = 784  # height * width of your images
 channels: int = 1  # 1 for grey-scale, 3 for colour
 latent_dim: int = 20  # dimensions of your code
-z_deviation: str = "exp(log_var / 2)"  # how you draw z = mean + this * noise; or exp(log_var): look it up in your code
+z_deviation: str = "exp(log_var / 2)"  # what your z has before the noise; or exp(log_var): look it up in your code
 reconstruction_over_pixels: str = "mean"  # sum or mean
 reconstruction_over_channels: str = "mean"  # sum or mean; Keras' losses are means over the last axis, the channels
 reconstruction_over_batch: str = "mean"  # sum or mean

@@ -68,6 +68,8 @@ def test_every_parameter_has_a_type_and_a_help_text(source):
     for name, parameter in parameters.items():
         assert parameter["inferred_type_name"] in ("str", "int", "float"), name
         assert parameter["help"], name
+    (cell,) = (cell for cell in jupytext.read(source).cells if "parameters" in cell.metadata.get("tags", []))
+    assert len(parameters) == len(cell.source.splitlines())  # papermill passes over lines that it cannot parse
 
 
 def test_dataset_auto_says_in_the_notebook_what_it_is_and_why(tmp_path, monkeypatch):

@@ -57,9 +57,7 @@ def check_parameters(numbers: Mapping[str, object]) -> None:
         if name in POSITIVE and value <= 0:
             raise InputError(f"{name} must be greater than 0, not {shown(value)}")
         if value != 0 and np.float32(value) == 0:
-            raise InputError(
-                f"{name} must be farther from 0 than {shown(value)}, or 0, which it is in single precision"
-            )
+            raise InputError(f"{name} must not be {shown(value)}: in single precision, that is 0")
 
 
 def check_choice(name: str, value: str, choices: Sequence[str]) -> None:
