@@ -7,21 +7,11 @@ import os
 
 from vae_core.errors import InputError
 
-# Of TensorFlow, XLA and the libraries that do their arithmetic. They may be wanted, so record.json names them. Not all of
-# TF_, which is Terraform's as well: TF_VAR_password is nobody's business.
+# Of TensorFlow, XLA and the libraries that do their arithmetic. They may be wanted, so record.json names them. Not TF_
+# alone: Terraform keeps secrets in TF_VAR_....
 PREFIXES = (
-    *(
-        "TF_DETERMINISTIC_",
-        "TF_DISABLE_",
-        "TF_ENABLE_",
-        "TF_NUM_",
-        "TF_USE_",
-        "TF_XLA_",
-        "TF_CUDNN_",
-        "TF_GPU_",
-        "XLA_",
-    ),
-    *("ONEDNN_", "DNNL_", "MKL_", "OPENBLAS_", "OMP_", "KMP_", "CUDA_VISIBLE_DEVICES", "NVIDIA_TF32_OVERRIDE"),
+    *("TF_DETERMINISTIC_", "TF_DISABLE_", "TF_ENABLE_", "TF_NUM_", "TF_USE_", "TF_XLA_", "TF_CUDNN_", "TF_GPU_"),
+    *("XLA_", "ONEDNN_", "DNNL_", "MKL_", "OPENBLAS_", "OMP_", "CUDA_VISIBLE_DEVICES", "NVIDIA_TF32_OVERRIDE"),
 )
 
 

@@ -10,12 +10,15 @@ from pathlib import Path
 
 import nbformat
 import papermill
-from distributed import get_worker
+from distributed import Worker, get_worker
 from nbclient.exceptions import DeadKernelError
-from traitlets.config import Config
 
 from vae_core import runs
+from vae_core.provenance import source_hash
+from vae_core.sweep.kernel import NAME, last_words, own_kernel
 from vae_core.sweep.phases import reporting
+
+LOG = "stderr.log"  # of kernel and papermill, beside the notebook
 
 
 @dataclass(frozen=True)
@@ -26,36 +29,56 @@ class Outcome:
     problem: str | None
 
 
+class KernelDiedError(Exception):
+    """A kernel ended by itself, or something killed it."""
+
+
 def execute_notebook(notebook: Path, output: Path, parameters: Mapping[str, object], cwd: Path) -> None:
     """Execute a notebook through papermill in the folder `cwd`, and take paths and times out of the result.
 
     What kernel and papermill print on stderr goes to stderr.log beside the output, which is deleted if all went well.
+    Raises KernelDiedError, or what papermill raises if a cell has failed.
     """
-    log = output.parent / "stderr.log"
-    with _stderr_in(log), _private_sockets() as kernel_manager:
+    log = output.parent / LOG
+    with _stderr_in(log), own_kernel() as config:
         try:
             papermill.execute_notebook(
-                str(notebook),
-                str(output),
+                _no_template(notebook),
+                _no_template(output),
                 parameters=dict(parameters),
-                kernel_name="python3",
+                kernel_name=NAME,
                 cwd=str(cwd),
                 progress_bar=False,
                 shutdown_kernel="immediate",  # nothing is left to write, and TensorFlow takes a second to say goodbye
-                config=Config({"KernelManager": kernel_manager}),
+                config=config,
             )
+        except RuntimeError as error:
+            if isinstance(error, DeadKernelError) or "Kernel died" in str(error):  # in a cell, or before the first
+                raise KernelDiedError(_cause_of_death(log)) from error
+            raise
         finally:
             with suppress(nbformat.reader.NotJSONError):  # half a notebook, after an error that says more
                 _tidy(output)
     log.unlink()
 
 
+def unfit(dask_worker: Worker, code: str) -> str | None:
+    """On a Dask worker: why it may not run notebooks for a sweep with the source hash `code`, or None."""
+    if _has_several_threads(dask_worker):
+        return "has several threads: start it with --nthreads 1"
+    if source_hash() != code:
+        return "has another version of vae_core: install the one that the sweep is started with"
+    return None
+
+
 def execute_run(notebook: str, name: str, parameters: Mapping[str, object], topic: str) -> Outcome:
     """On a Dask worker: one run in a folder of its own. If its kernel dies, it is done again once.
 
     The notebook's text comes with the task and the files of the run folder go back as bytes: no shared disk is needed.
-    While it runs, (name, epochs done) is sent to the topic.
+    While it runs, (name, phase) is sent to the topic.
     """
+    if _has_several_threads(get_worker()):  # one that came when the sweep had begun
+        return Outcome({}, "its worker has several threads: start workers with --nthreads 1")
     outcome, kernel_died = _attempt(notebook, name, parameters, topic)
     return _attempt(notebook, name, parameters, topic)[0] if kernel_died else outcome
 
@@ -68,11 +91,9 @@ def last_line(error: BaseException) -> str:
 
 def _attempt(notebook: str, name: str, parameters: Mapping[str, object], topic: str) -> tuple[Outcome, bool]:
     problem, kernel_died = None, False
-    # Dask's nannies set it so that workers give memory back at once; a kernel that inherits it trains half as fast.
-    os.environ.pop("MALLOC_TRIM_THRESHOLD_", None)
     with tempfile.TemporaryDirectory(dir=get_worker().local_directory) as scratch:
         source, folder = Path(scratch) / "source.ipynb", Path(scratch) / name
-        source.write_text(notebook)
+        source.write_text(notebook, encoding="utf-8")
         folder.mkdir()
         try:
             started = time.perf_counter()
@@ -82,22 +103,26 @@ def _attempt(notebook: str, name: str, parameters: Mapping[str, object], topic: 
                 runs.update_record(folder, time.perf_counter() - started)
             else:
                 problem = "the notebook ended before its last cell"
-        except DeadKernelError:
-            problem, kernel_died = "its kernel died, perhaps for want of memory (fewer workers need less)", True
         except Exception as error:  # whatever it is, the other runs go on
-            problem, kernel_died = last_line(error), "Kernel died" in str(error)  # a RuntimeError if it never began
+            problem, kernel_died = last_line(error), isinstance(error, KernelDiedError)
         files = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
         return Outcome(files, problem), kernel_died
 
 
-@contextmanager
-def _private_sockets() -> Iterator[dict[str, str]]:
-    """Let kernel and client talk through files: of kernels that start at the same time, two may choose one TCP port."""
-    if os.name != "posix":
-        yield {}
-        return
-    with tempfile.TemporaryDirectory(prefix="kernel-") as folder:  # short, since a socket's path has 100 characters
-        yield {"transport": "ipc", "connection_file": f"{folder}/kernel.json"}
+def _has_several_threads(worker: Worker) -> bool:
+    """Papermill changes the directory of its process, so two notebooks cannot share one."""
+    return worker.state.nthreads > 1
+
+
+def _cause_of_death(log: Path) -> str:
+    if words := last_words(log):
+        return f"its kernel died; the last that it wrote: {words}"
+    return "its kernel died, perhaps for want of memory (fewer workers need less)"
+
+
+def _no_template(path: Path) -> str:
+    """A path in which papermill finds no parameter to fill in."""
+    return str(path).replace("{", "{{").replace("}", "}}")
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import signal
+import sys
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -11,11 +12,15 @@ from pathlib import Path
 
 import dask
 import psutil
-from distributed import Client, KilledWorker, LocalCluster, as_completed, rpc
+from distributed import Client, KilledWorker, LocalCluster, Security, as_completed, rpc
+from tqdm import tqdm
 
 from vae_core.errors import InputError
-from vae_core.sweep.execute import Outcome, execute_run, last_line
+from vae_core.provenance import source_hash
+from vae_core.sweep.execute import Outcome, execute_run, last_line, unfit
+from vae_core.sweep.kernel import environment
 from vae_core.sweep.phases import Phase
+from vae_core.sweep.scratch import SOCKET, SWEEP, short_folder
 
 CONNECT_TIMEOUT = 8  # seconds
 
@@ -24,30 +29,48 @@ CONNECT_TIMEOUT = 8  # seconds
 def connect(scheduler: str | None, workers: int, scratch: Path) -> Iterator[Client]:
     """A client of the cluster at the address `scheduler`, or of a local one of `workers` processes that ends with it.
 
-    Raises InputError if no scheduler answers, or if its workers have more than one thread: papermill changes the
-    directory of its process, so two notebooks cannot share one.
+    Raises InputError if no scheduler answers, or if its workers have several threads or other code.
     """
     logging.getLogger("distributed").setLevel(logging.CRITICAL)  # the sweep itself says what matters to a person
-    if scheduler:
-        with _remote(scheduler) as client:
-            yield client
-        return
+    with _remote(scheduler) if scheduler else _local(workers, scratch) as client:
+        yield client
+
+
+@contextmanager
+def _local(workers: int, scratch: Path) -> Iterator[Client]:
+    """What workers and kernels leave in the folder for temporary files, killed or not, is deleted at the end."""
     settings = {
+        **dask.config.merge(*dask.config.defaults),  # what the user has set is for clusters
+        "temporary-directory": str(scratch),
         "distributed.scheduler.allowed-failures": 1,  # a run whose worker died is done again once
+        "distributed.scheduler.http.routes": [],
+        "distributed.worker.http.routes": [],
         "distributed.worker.memory.terminate": False,
     }
     options = {
         "n_workers": workers,
         "threads_per_worker": 1,
-        "dashboard_address": None,
+        "dashboard_address": "127.0.0.1:0",  # any free port; Dask cannot do without, but nothing is shown there
+        "scheduler_kwargs": {"dashboard": False},
         "local_directory": str(scratch),
         "silence_logs": logging.CRITICAL,
     }
-    with dask.config.set(settings), ThreadPoolExecutor(1, initializer=_block_interrupts) as executor:
+    with (
+        short_folder("sweep.", SWEEP + SOCKET) as temporary,
+        environment(dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(temporary))),
+        dask.config.set(settings),
+        _cluster(options) as cluster,
+        Client(cluster) as client,
+    ):
+        yield client
+
+
+@contextmanager
+def _cluster(options: Mapping[str, object]) -> Iterator[LocalCluster]:
+    with ThreadPoolExecutor(1, initializer=_block_interrupts) as executor:
         cluster = executor.submit(LocalCluster, **options).result()
     try:
-        with Client(cluster) as client:
-            yield client
+        yield cluster
     finally:
         started = list(_workers_and_kernels())
         with suppress(Exception):  # a worker that does not answer is killed below
@@ -110,14 +133,27 @@ def _remote(scheduler: str) -> Iterator[Client]:
         asyncio.run(_answer(scheduler))
     except (OSError, ValueError) as error:  # a TimeoutError is an OSError
         raise InputError(f"no Dask scheduler answers at {scheduler}: is it running, is the address right?") from error
+    except (RuntimeError, TypeError) as error:  # encryption is asked for and cannot be had
+        raise InputError(f"no connection to {scheduler}: {last_line(error)}") from error
     with Client(scheduler) as client:
-        threads = {worker["nthreads"] for worker in client.scheduler_info(n_workers=-1)["workers"].values()}
-        if threads - {1}:
-            raise InputError(f"the workers at {scheduler} have several threads: start them with --nthreads 1")
+        if not client.nthreads():
+            start = f"dask worker {scheduler} --nthreads 1"
+            tqdm.write(f"{scheduler} has no workers, the sweep waits for one: {start}", file=sys.stderr)
+            client.wait_for_workers(1)
+        _refuse_unfit(client, scheduler)
         yield client
+
+
+def _refuse_unfit(client: Client, scheduler: str) -> None:
+    for address, answer in client.run(unfit, code=source_hash(), on_error="return").items():
+        if isinstance(answer, BaseException):
+            answer = f"cannot run this code ({last_line(answer)}): install it there"
+        if answer:
+            raise InputError(f"the worker at {address} of {scheduler} {answer}")
 
 
 async def _answer(scheduler: str) -> None:
     """Ask the scheduler who it is. Client's own timeout does not end if something listens there but says nothing."""
-    async with rpc(scheduler) as connection:
+    encryption = Security().get_connection_args("client")  # of the user's Dask configuration
+    async with rpc(scheduler, connection_args=encryption) as connection:
         await asyncio.wait_for(connection.identity(), CONNECT_TIMEOUT)
