@@ -3,7 +3,6 @@
 import json
 import shutil
 
-import nbformat
 import numpy as np
 import pandas as pd
 import pytest
@@ -292,8 +291,20 @@ def test_a_report_that_cannot_be_put_in_its_place_is_kept(tmp_path, monkeypatch)
     assert "whole" in (sweep_dir / "failed" / "report.ipynb").read_text()
     (sweep_dir / "report.ipynb").rmdir()
     collect._write_report(sweep_dir, tmp_path)
-    assert nbformat.read(sweep_dir / "report.ipynb", nbformat.NO_CONVERT).cells
-    assert read_folder(sweep_dir / "failed") == {}
+    assert set(read_folder(sweep_dir)) == {"report.ipynb"}
+    collect._write_report(sweep_dir, tmp_path)
+    assert set(read_folder(sweep_dir)) == {"report.ipynb"}
+
+
+@pytest.mark.parametrize("edited", [notebook_with("a = 1", "# why?").encode(), b"", b"[]", b"\xff"])
+def test_a_report_that_somebody_has_written_into_is_kept(tmp_path, edited):
+    whole = notebook_with("a = 1").encode()
+    for before in (edited, whole):
+        (tmp_path / "report.ipynb").write_bytes(before)
+        (tmp_path / "new.ipynb").write_bytes(whole)
+        publish.replace_notebook(tmp_path / "new.ipynb", tmp_path / "report.ipynb")
+        assert (tmp_path / "report.ipynb").read_bytes() == whole
+        assert read_folder(tmp_path / "kept") == {"report.ipynb": edited}
 
 
 # ---- the explorer

@@ -97,7 +97,7 @@ def _lesson_lines() -> list[str]:
     """A line for each published lesson, in reading order."""
     lines = []
     for entry in READING_ORDER:
-        alone, with_runs = LESSONS / f"{entry.name}.ipynb", sorted((LESSONS / entry.name).glob("*/*/run.ipynb"))
+        alone, with_runs = LESSONS / f"{entry.name}.ipynb", _in_lesson_runs("run.ipynb", entry.name)
         for notebook in [alone] if alone.exists() else with_runs:
             lines.append(f"- [{entry.name}]({notebook.relative_to(RESULTS)}): {entry.shows}")
     return lines
@@ -114,8 +114,13 @@ def _run_lines(runs: Runs, here: str) -> list[str]:
 
 def tutorial_tables() -> list[pd.DataFrame]:
     """The tables of tutorials that the published lessons have written beside their runs."""
-    paths = sorted(LESSONS.glob(f"*/*/*/{TUTORIAL_FILE}"))
-    return [pd.read_csv(path, dtype=str, keep_default_na=False) for path in paths]
+    return [pd.read_csv(path, dtype=str, keep_default_na=False) for path in _in_lesson_runs(TUTORIAL_FILE)]
+
+
+def _in_lesson_runs(file_name: str, lesson: str = "*") -> list[Path]:
+    """The files of that name in the finished runs of the published lessons; a copy of a run folder is no run."""
+    folders = (folder for sweep_dir in sorted(LESSONS.glob(f"{lesson}/*")) for folder in finished_folders(sweep_dir))
+    return [folder / file_name for folder in folders if (folder / file_name).exists()]
 
 
 def tutorials_page(tables: list[pd.DataFrame]) -> str:

@@ -14,6 +14,7 @@ from vae_core.report.sheets import draw_lesson_sheets, draw_sheets, write_tables
 from vae_core.sweep.bar import StepsBar
 from vae_core.sweep.execute import execute_notebook, last_line
 from vae_core.sweep.plan import REFERENCE
+from vae_core.sweep.publish import replace_notebook
 
 REPORT = "kl_sweep_report"
 REPORT_FILE = "report.ipynb"
@@ -64,7 +65,7 @@ def _write_report(sweep_dir: Path, workspace: Path) -> None:
     output, failed = workspace / REPORT_FILE, sweep_dir / "failed" / REPORT_FILE
     try:
         execute_notebook(runs.NOTEBOOKS / f"{REPORT}.ipynb", output, {"sweep_dir": "."}, cwd=sweep_dir)
-        output.replace(sweep_dir / REPORT_FILE)
+        replace_notebook(output, sweep_dir / REPORT_FILE)
     except Exception:
         if output.exists():
             failed.parent.mkdir(exist_ok=True)

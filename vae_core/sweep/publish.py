@@ -12,6 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import nbformat
+
 from vae_core import runs
 from vae_core.sweep.execute import Outcome
 from vae_core.sweep.plan import Run
@@ -50,6 +52,20 @@ def publish(name: str, outcome: Outcome, sweep_dir: Path, workspace: Path) -> st
         with suppress(OSError):  # the problem itself is told all the same
             _place_failure(name, problem, outcome.files, sweep_dir, workspace)
     return problem
+
+
+def replace_notebook(executed: Path, target: Path) -> None:
+    """Put an executed notebook in the place of the one before, which is kept if somebody has written into its cells."""
+    if target.is_file() and _sources(target) != _sources(executed):
+        _put(target, target.parent / "kept")
+    executed.replace(target)
+
+
+def _sources(notebook: Path) -> list[str] | None:
+    try:
+        return [cell.source for cell in nbformat.read(notebook, nbformat.NO_CONVERT).cells]
+    except (ValueError, TypeError, AttributeError, KeyError):  # it is no notebook any more
+        return None
 
 
 def _place_run(name: str, files: Mapping[str, bytes], sweep_dir: Path, workspace: Path) -> None:

@@ -17,7 +17,7 @@ from vae_core.sweep.command import main as run_sweep
 from vae_core.sweep.execute import execute_notebook, last_line
 from vae_core.sweep.lock import locked
 from vae_core.sweep.plan import make_folders_absolute
-from vae_core.sweep.publish import workspace
+from vae_core.sweep.publish import replace_notebook, workspace
 from vae_core.sweep.stopping import termination_as_interrupt
 
 THREADS = 2  # of each lesson that trains; they run one after the other
@@ -95,7 +95,7 @@ def _execute(name: str, folder: Path, notebooks: Path) -> bool:
             output.replace(failed)
             print(f"lessons: {last_line(error)} -> {failed}", file=sys.stderr)
             return False
-        output.replace(folder / output.name)
+        replace_notebook(output, folder / output.name)
         failed.unlink(missing_ok=True)
         renew_pages(folder)
     return True
