@@ -79,7 +79,7 @@ set_up() {
     base=$(find_python)
     [ -w "$root" ] || fail "$root cannot be written, and .venv has to stand there: copy the folder to a place of yours"
     trap 'end_line; say "run_all.sh: interrupted; started again, the set-up begins anew"; exit 130' INT
-    say "Setting up .venv with $("$base" --version): 2.7 GB, two or three minutes"
+    say "Setting up .venv with $("$base" --version): 2.8 GB, two or three minutes"
     "$base" -m venv --clear "$root/.venv" >&2 || fail "$base could not make $root/.venv: the lines above say why"
     install "$root/.venv/installation.log"
     mkdir -p "$root/.venv/etc/jupyter"
@@ -124,7 +124,7 @@ watch_installation() {
 }
 
 installed_so_far() {
-    printf '%d:%02d, %d MB:' $((SECONDS / 60)) $((SECONDS % 60)) $(($(du -sk "$root/.venv" | cut -f 1) / 1000))
+    printf '%d:%02d, %d MB:' $((SECONDS / 60)) $((SECONDS % 60)) $(($(du -sk "$root/.venv" | cut -f 1) / 1024))
 }
 
 end_line() {
