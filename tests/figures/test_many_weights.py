@@ -134,7 +134,7 @@ def test_names_of_weights_hide_no_dot():
 def test_lines_in_the_plane_are_few_whatever_the_numbers(distortion, rate, corner):
     run = {"dataset": "digits", "kl_weight": [0, 1], "distortion": distortion, "rate": rate, "images": 297}
     figure = plane.rate_distortion(runs_of(pd.DataFrame(run | {"zero_information_distortion": corner})))
-    assert 2 < len(figure.axes[0].lines) < 2 * plane.LINES + 4
+    assert 2 < len(figure.axes[0].lines) < 30
 
 
 def test_a_square_covers_all_finite_points(rng):

@@ -128,7 +128,7 @@ def _by_weight(shown: Runs) -> dict[float, Path]:
     return dict(zip(shown.settings["kl_weight"], shown.folders, strict=True))
 
 
-def _with_panels(shown: Runs) -> Runs:
+def with_panels(shown: Runs) -> Runs:
     """At most twelve of the weights, evenly spread, with both ends and the one that is nearest to 1."""
     rows = evenly(len(shown.folders), PANELS)
     nearest = (shown.settings["kl_weight"] - 1).abs().argmin()
@@ -139,7 +139,7 @@ def _with_panels(shown: Runs) -> Runs:
 
 def _read_latents(shown: Runs) -> dict[float, Latent] | None:
     """The arrays of each weight that has a panel; None, and a message, if one of their runs has none."""
-    shown = _with_panels(shown)
+    shown = with_panels(shown)
     if not all((folder / "latent.npz").exists() for folder in shown.folders):
         print("sheets of codes and images are not redrawn: not every run has its latent.npz", file=sys.stderr)
         return None
