@@ -246,6 +246,7 @@ def test_the_papermill_command_trains_one_model(tmp_path):
         history["objective"], history["distortion"] + 0.5 * history["rate"], check_names=False, rtol=1e-5
     )
     assert [line.split(":")[0] for line in streams(tmp_path / "out.ipynb")] == ["written"]
+    assert explorer([str(tmp_path / "run")]) == 0
 
 
 def test_the_jupytext_command_writes_and_updates_the_pair(tmp_path):

@@ -1,4 +1,4 @@
-"""Progress bars that a person sees and an executed notebook does not keep."""
+"""Progress bars and lines that a person sees and an executed notebook does not keep."""
 
 import io
 import os
@@ -19,8 +19,14 @@ def terminal():
     except (AttributeError, io.UnsupportedOperation):
         descriptor = None
     if descriptor is None or not os.isatty(descriptor):
-        return Path(os.devnull).open("w")
-    return os.fdopen(os.dup(descriptor), "w")
+        return Path(os.devnull).open("w", encoding="utf-8")
+    return os.fdopen(os.dup(descriptor), "w", errors="replace")
+
+
+def announce(line: str) -> None:
+    """Write a line on the terminal, over the bar of whoever runs this notebook; that bar goes on below it."""
+    with terminal() as stream:
+        stream.write(f"\r\033[K{line}\n")
 
 
 def progress_bar(total: int, description: str, unit: str) -> tqdm:

@@ -13,6 +13,7 @@ In the folder of a sweep a run counts once, in the folder that has its name. Cop
 
 import hashlib
 import json
+import math
 import os
 from collections import ChainMap
 from collections.abc import Callable, Iterable, Mapping
@@ -25,6 +26,7 @@ import pandas as pd
 
 from vae_core import contents
 from vae_core.errors import InputError
+from vae_core.progress import announce
 from vae_core.provenance import provenance
 
 PACKAGE = Path(__file__).resolve().parent
@@ -190,11 +192,19 @@ def write_json(path: Path, content: Mapping[str, object]) -> None:
     replace_file(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
 
 
+def write_measures(folder: Path, measures: Mapping[str, object]) -> None:
+    """Write measures.json. A number that is not finite is left out, and a printed line names it: the run stays."""
+    missing = [name for name, value in measures.items() if isinstance(value, float) and not math.isfinite(value)]
+    write_json(folder / "measures.json", {name: value for name, value in measures.items() if name not in missing})
+    if missing:
+        print(f"left out of measures.json, since not finite: {', '.join(missing)}")
+
+
 def finish_run(folder: Path, seconds: list[float]) -> None:
     """Write record.json: the hashes of the run's other files, and what the numbers do not depend on.
 
     Files that are older than the run's config.json are not its own. A notebook in the folder is the one that calls
-    this, not yet whole: `update_record` adds it.
+    this, not yet whole: `update_record` adds it. The terminal, if there is one, is told where the folder is.
 
     seconds: what each epoch took; the first includes the compilation
     """
@@ -208,6 +218,7 @@ def finish_run(folder: Path, seconds: list[float]) -> None:
         **provenance(),
     }
     write_json(folder / RECORD, record)
+    announce(f"run folder: {os.path.relpath(folder)}")
 
 
 def update_record(folder: Path, notebook_seconds: float) -> None:

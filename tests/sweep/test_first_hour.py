@@ -9,6 +9,7 @@ import subprocess
 import sys
 import termios
 import time
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -85,12 +86,11 @@ def test_the_phase_of_a_run_is_told_from_its_files(tmp_path, files, words, share
 def test_the_bar_of_the_runs_is_full_when_all_have_finished_and_not_before(monkeypatch):
     now = [1000.0]
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
-    shown = bar.RunsBar(planned((0.0, 0), (0.5, 0), (1.0, 0)))
-    assert shown.state() == ("0/3 runs", 0, "starting")
-    shown.show("kl_00.00_seed0", Phase("measuring", 0.9))
-    shown.show("kl_00.50_seed0", Phase("epoch 2/3", 0.5))
-    assert shown.state() == ("0/3 runs", pytest.approx(1.4), "0: measuring, 0.5: epoch 2/3")
-    with shown:
+    with bar.RunsBar(planned((0.0, 0), (0.5, 0), (1.0, 0))) as shown:
+        assert shown.state() == ("0/3 runs", 0, "starting")
+        shown.show("kl_00.00_seed0", Phase("measuring", 0.9))
+        shown.show("kl_00.50_seed0", Phase("epoch 2/3", 0.5))
+        assert shown.state() == ("0/3 runs", pytest.approx(1.4), "0: measuring, 0.5: epoch 2/3")
         now[0] += 600
         shown.finish("kl_00.00_seed0", "done")
         shown.show("kl_00.00_seed0", Phase("writing", 0.9))  # a message that comes late
@@ -106,12 +106,12 @@ def test_the_bar_of_the_runs_is_full_when_all_have_finished_and_not_before(monke
 
 
 def test_runs_of_several_seeds_are_told_apart():
-    shown = bar.RunsBar(planned((1.0, 0), (1.0, 1)))
-    shown.show("kl_01.00_seed1", Phase("measuring", 0.9))
-    assert shown.state()[2] == "1 (seed 1): measuring"
+    with bar.RunsBar(planned((1.0, 0), (1.0, 1))) as shown:
+        shown.show("kl_01.00_seed1", Phase("measuring", 0.9))
+        assert shown.state()[2] == "1 (seed 1): measuring"
 
 
-def test_a_bar_over_steps_is_full_at_its_end_and_not_before(monkeypatch):
+def test_a_bar_over_steps_is_full_at_its_end_and_not_before():
     with bar.StepsBar("collecting", ("tables", "report")) as shown:
         assert shown.state() == ("collecting", 0, "tables")
         shown.step("report")
@@ -141,6 +141,19 @@ def test_a_sweep_on_a_terminal_shows_what_it_is_at_and_closes_within_80_columns(
     assert any(line.endswith(", tables") for line in lines if line.startswith("collecting |"))
     first = next(number for number, line in enumerate(lines) if line.startswith("1 of 1 runs are done, in "))
     assert max(map(len, at_work + done + lines[first + 1 :])) <= 80
+
+
+def test_a_run_says_on_the_terminal_where_its_folder_is_and_elsewhere_it_does_not(tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    runs.start_run({"kl_weight": 1.0, "seed": 0, "dataset": "digits"}, "checksum", "my_run")
+    ours, theirs = os.openpty()
+    with os.fdopen(theirs, "w") as terminal, monkeypatch.context() as patch:
+        patch.setattr(sys, "stderr", terminal)
+        runs.finish_run(Path("my_run"), [0.1])
+        assert b"run folder: my_run\r\n" in os.read(ours, 1000)
+    os.close(ours)
+    runs.finish_run(Path("my_run"), [0.1])
+    assert capfd.readouterr() == ("", "")
 
 
 # Stopping

@@ -88,6 +88,7 @@ class RunsBar(Bar):
         if name in self.waiting:
             self.begun.setdefault(name, time.monotonic())
             self.phases[name] = phase
+            self.draw()
 
     def finish(self, name: str, word: str) -> None:
         """Count a run as finished, and say how it went."""
