@@ -317,6 +317,8 @@ def test_the_explorer_names_runs_that_it_cannot_read_and_shows_the_others(digits
     rewrite(folder / "kl_00.00_seed1", "latent.npz", b"no codes")
     (folder / "kl_04.00_seed0" / "record.json").write_text("[]")
     shutil.copytree(folder / "kl_01.00_seed0", folder / "kl_01.00_seed0 (1)")
+    assert explore([str(folder / "kl_04.00_seed0")]) == 2
+    assert "has no finished run; kl_04.00_seed0: record.json is not a run's: give" in capsys.readouterr().err
     assert explore([str(folder)]) == 0
     page = (folder / "explorer.html").read_text()
     (missing,) = [line for line in page.splitlines() if "Not in this page" in line]

@@ -28,8 +28,7 @@ from vae_core.runs import (
     MODEL_FILES,
     RECORD,
     Runs,
-    finished_folders,
-    is_done,
+    fault,
     read_latent,
     read_runs,
     replace_file,
@@ -151,17 +150,21 @@ def embedded(sweep_dir: Path, height: int) -> HTML:
 def _finished(sweep_dir: Path) -> Runs:
     if not sweep_dir.is_dir():
         raise InputError(f"{sweep_dir} is {'a file' if sweep_dir.exists() else 'not there'}: {WANTED}")
-    one_run = (sweep_dir / RECORD).exists()
-    folders = [sweep_dir] if one_run and is_done(sweep_dir) else finished_folders(sweep_dir)
+    faults = run_folders(sweep_dir)
+    if (sweep_dir / RECORD).exists():  # a run, in a folder of whatever name
+        own = fault(sweep_dir)
+        faults = {sweep_dir: None} if own is None else faults | {sweep_dir: own}
+    folders = [folder for folder, found in faults.items() if found is None]
     if not folders:
-        raise InputError(f"{sweep_dir} has no finished run: {WANTED}")
+        named = "".join(f"; {folder.name}: {found}" for folder, found in faults.items())
+        raise InputError(f"{sweep_dir} has no finished run{named}: {WANTED}")
     return read_runs(folders)
 
 
 def _usable(finished: Runs, sweep_dir: Path, images: int) -> tuple[Runs, list[str]]:
     """The run to show for each weight, in their order, and what is missing and why."""
     missing = [f"{path.name} failed" for path in sorted(sweep_dir.glob("failed/kl_*"))]
-    missing += [f"{folder.name}: {fault}" for folder, fault in run_folders(sweep_dir).items() if fault]
+    missing += [f"{folder.name}: {found}" for folder, found in run_folders(sweep_dir).items() if found]
     there = [row for row, path in enumerate(finished.folders) if all((path / name).exists() for name in MODEL_FILES)]
     problems = {row: _model_problem(finished.folders[row], images) for row in there}
     missing += [f"{finished.folders[row].name}: {problem}" for row, problem in problems.items() if problem]
