@@ -115,7 +115,7 @@ def test_the_number_is_the_mean_over_seeds_with_its_deviation():
 def test_claims_about_weights_that_were_not_run_are_left_open():
     table = claims.claims(runs_of(sweep(AGREEING).query("kl_weight in (0.5, 2.0)")))
     assert table.loc["Without the KL term the codes spread out", "verdict"] == "-"
-    assert table.loc["Without the KL term the codes spread out", "number"] == "the sweep has no such weights"
+    assert table.loc["Without the KL term the codes spread out", "number"].startswith("the sweep has no such weights")
     assert table.loc["Large weights blur", "verdict"] == "-"
     assert table.loc["0.5, 1 and 2 are best: by nll", "verdict"] == "-"
     assert table.loc["Very small weights cannot generate all digits", "verdict"] == "-"
@@ -126,7 +126,7 @@ def test_weights_without_a_common_seed_are_not_compared():
     table = sweep(AGREEING)
     apart = table[(table["kl_weight"] == 1) ^ (table["seed"] == 0)]
     row = claims.claims(runs_of(apart)).loc["Large weights blur"]
-    assert row[["number", "verdict"]].tolist() == ["the sweep has no such weights", "-"]
+    assert row[["number", "verdict"]].tolist() == ["the sweep has no such weights or measures", "-"]
 
 
 def test_the_page_has_five_cells_in_every_row():

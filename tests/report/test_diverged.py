@@ -74,7 +74,7 @@ def test_a_sweep_of_which_every_run_has_diverged_has_tables_and_no_sheet(tmp_pat
     sheets.draw_lesson_sheets(tmp_path, every)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["loss_table.csv", "loss_table.md", "summary.csv"]
     assert diverged_runs(every) in capsys.readouterr().err
-    assert "every run has diverged" in sheets.sheet(tmp_path, "rate_distortion").data
+    assert "its runs have diverged" in sheets.sheet(tmp_path, "rate_distortion").data
     assert findings.findings(every).empty
     assert findings.exchange_rates(every).empty
     assert set(claims.claims(every)["verdict"]) == {"-"}
@@ -107,3 +107,24 @@ def test_of_many_weights_twelve_have_a_panel():
         assert len(shown) == expected
         assert {weights[0], weights[-1], weights[np.abs(weights - 1).argmin()]} <= set(shown)
         assert shown.is_monotonic_increasing
+
+
+@pytest.mark.parametrize("everywhere", [False, True])
+@pytest.mark.parametrize("measure", ["mutual_information", "mean_spread", "prior_confidence", "test_sharpness", "nll"])
+def test_a_measure_that_was_not_finite_is_a_dash_and_all_else_is_there(measure, everywhere, tmp_path, monkeypatch):
+    drawn = {}
+    monkeypatch.setattr(sheets, "save_figure", lambda path, figure: drawn.update({path.stem: figure}))
+    monkeypatch.setattr(sheets, "_loss_curves", lambda shown: None)
+    judged = {f"{name}_{score}": 1.0 for name in ("prior", "mixture", "test") for score in tables.DRAWN}
+    runs = sweep_of([0.0, 1.0], mean_spread=1.0, knn_accuracy=1.0, **judged)
+    lacking = runs.measures.drop(columns=measure) if everywhere else runs.measures.copy()
+    if not everywhere:
+        lacking.loc[0, measure] = np.nan
+    runs = Runs(runs.settings, lacking, runs.folders)
+    sheets.write_tables(tmp_path, runs)
+    sheets.draw_sheets(tmp_path, runs)
+    assert ("rate_split" in drawn) == (measure != "mutual_information" or not everywhere)
+    pages = [tables.loss_table_page(runs), tables.drawn_table(runs).to_markdown(), claims.claims_page(runs)]
+    assert not any("nan" in page for page in pages)
+    assert "confirmed" in pages[2]
+    assert len(findings.findings(runs)) == 5

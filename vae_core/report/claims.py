@@ -49,9 +49,9 @@ def claims(runs: Runs) -> pd.DataFrame:
     by_seed = sound(runs).by_seed()
     rows = []
     for claim in CLAIMS:
-        evidence = claim.evidence(by_seed) if len(by_seed) else None
+        evidence = _evidence(claim, by_seed)
         known = evidence is not None and evidence.margin.notna().any()
-        number = _number(evidence) if known else "the sweep has no such weights"
+        number = _number(evidence) if known else "the sweep has no such weights or measures"
         word = verdict(evidence, claim.theorem) if known else "-"
         rows.append((claim.statement, claim.source, claim.criterion, number, word))
     columns = ["claim", "from", "holds if", "number", "verdict"]
@@ -74,6 +74,13 @@ def verdict(evidence: Evidence, theorem: bool = False) -> str:
         return "undecided"
     word = "confirmed" if margins.mean() > 0 else "refuted"
     return word if len(margins) > 1 else f"{word} (one seed)"
+
+
+def _evidence(claim: Claim, by_seed: pd.DataFrame) -> Evidence | None:
+    try:
+        return claim.evidence(by_seed) if len(by_seed) else None
+    except KeyError:  # a measure that was not finite is not there, at one weight or at all
+        return None
 
 
 def _number(evidence: Evidence) -> str:

@@ -50,7 +50,8 @@ def draw_sheets(sweep_dir: Path, runs: Runs) -> None:
         return
     losses = loss_table(runs)
     _save_sheet(sweep_dir, "rate_distortion", rate_distortion(runs))
-    _save_sheet(sweep_dir, "rate_split", sheets.rate_split(losses, np.log(runs.measures["images"].iloc[0])))
+    if {"mutual_information", "marginal_kl"} <= set(runs.measures):  # no run has one that was not finite
+        _save_sheet(sweep_dir, "rate_split", sheets.rate_split(losses, np.log(runs.measures["images"].iloc[0])))
     _save_sheet(sweep_dir, "dimensions", sheets.dimensions(ranked_rates(runs), losses))
     shown = runs.first_of_each_weight()
     _save_sheet(sweep_dir, "loss_curves", _loss_curves(shown))
@@ -95,7 +96,7 @@ def sheet(sweep_dir: Path, name: str) -> Image | Markdown:
     path = sweep_dir / f"{name}.png"
     if path.exists():
         return Image(path)
-    return Markdown(f"*{name}.png is not there: every run has diverged, or one of them has no latent.npz.*")
+    return Markdown(f"*{name}.png is not there: its runs have diverged, or lack measures or latent.npz files.*")
 
 
 def _save_sheet(sweep_dir: Path, name: str, figure: Figure) -> None:

@@ -54,14 +54,16 @@ def readable_table(losses: pd.DataFrame, names: Sequence[str] = COMPARED) -> pd.
 
 def drawn_table(runs: Runs) -> pd.DataFrame:
     """The judge's scores of samples from the prior and from the mixture, per weight, and of the real test images."""
-    losses = loss_table(runs)
+    wanted = [f"{source}_{score}" for source in ("prior", "mixture", "test") for score in DRAWN]
+    measures = runs.measures.reindex(columns=runs.measures.columns.union(wanted, sort=False))  # one may be missing
+    losses = loss_table(Runs(runs.settings, measures, runs.folders))
     sources = {name: readable_table(losses, [f"{name}_{score}" for score in DRAWN]) for name in ("prior", "mixture")}
     rows = {
         (kl_weight, name): table.loc[kl_weight, [f"{name}_{score}" for score in DRAWN]].tolist()
         for kl_weight in sources["prior"].index
         for name, table in sources.items()
     }
-    real = runs.measures.iloc[0]  # the same for every run
+    real = measures.iloc[0]  # the same for every run
     rows["-", "real test images"] = [
         mean_and_spread(real[f"test_{score}"], np.nan, _decimals(score)) for score in DRAWN
     ]
