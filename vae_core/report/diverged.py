@@ -1,4 +1,4 @@
-"""Which runs have diverged. Tables name them; means, findings and figures leave them out. Reads no files."""
+"""Which runs have diverged. Tables name them; figures, findings and means leave them out. Reads no files."""
 
 import numpy as np
 import pandas as pd

@@ -17,10 +17,11 @@ DRAWN = ["confidence", "class_entropy", "classes", "sharpness"]
 def loss_table(runs: Runs) -> pd.DataFrame:
     """One row per kl_weight: mean and standard deviation over seeds; with one seed the deviation is NaN.
 
-    Of the `seeds` of a weight, `diverged` have diverged, and are not in the means. If all have, the means are NaN.
+    Of the `seeds` of a weight, `diverged` have diverged. They are not in its means, unless all have.
     """
     kl_weight, gone = runs.settings["kl_weight"], diverged(runs.measures)
-    settings, measures = runs.settings.groupby(kl_weight), runs.measures[~gone].groupby(kl_weight)
+    counted = ~gone | gone.groupby(kl_weight).transform("all")
+    settings, measures = runs.settings.groupby(kl_weight), runs.measures[counted].groupby(kl_weight)
     columns = {"dataset": settings["dataset"].first(), "epochs": settings["epochs"].first(), "seeds": settings.size()}
     columns["diverged"] = gone.groupby(kl_weight).sum()
     for name in runs.measures:
@@ -96,8 +97,8 @@ def _left_out(runs: Runs) -> str:
     if not (names := diverged_runs(runs)):
         return ""
     return (
-        f" **Diverged, and so in no mean and in no figure: {names}** (distortion far above that of a code that says "
-        "nothing; `summary.csv` has the numbers)."
+        f" **Diverged: {names}** (distortion far above that of a code that says nothing). These runs are in no figure "
+        "and in no mean with others."
     )
 
 

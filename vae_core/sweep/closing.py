@@ -43,5 +43,5 @@ def _table(sweep_dir: Path) -> list[str]:
     table = losses[[f"{name}_mean" for name in names]].set_axis(names, axis="columns")
     table.insert(0, "kl_weight", losses["kl_weight"].map("{:g}".format))
     over = f"means over {losses['seeds'].max()} seeds, " if losses["seeds"].max() > 1 else ""
-    text = table.to_string(index=False, float_format="{:.2f}".format, na_rep="-")  # where all runs have diverged
+    text = table.to_string(index=False, float_format="{:.2f}".format, na_rep="-")  # a measure was not finite
     return [*text.splitlines(), f"({over}nats per image; loss_table.md and .csv have more columns)"]
