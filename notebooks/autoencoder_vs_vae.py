@@ -345,7 +345,7 @@ Markdown(tutorials.tutorial_markdown(compared))
 # their hashes.
 
 # %%
-runs.write_json(run / "measures.json", measured)
+runs.write_measures(run, measured)
 runs.save_latent(run, runs.Latent(mean, log_var, data.test_labels), autoencoder_codes=codes)
 vae.save_weights(run / "model.weights.h5")
 runs.finish_run(run, seconds)

@@ -126,7 +126,7 @@ lesson.terms_table(terms, twin_terms)
 # all images (`mean_image_distortion`).
 
 # %%
-measured = measures.bound_summary(vae, data, mean, terms)
+measured = measures.bound_summary(vae, data, mean, log_var, terms)
 measured |= with_error(rate_saved=twin_terms["rate"] - terms["rate"]) | lesson.class_anchors(vae.likelihood, data)
 pd.Series(measured, name=f"kl_weight {kl_weight:g}").round(2).to_frame()
 
@@ -292,7 +292,7 @@ Markdown(tutorials.tutorial_markdown(compared))
 # their hashes.
 
 # %%
-runs.write_json(run / "measures.json", measured)
+runs.write_measures(run, measured)
 runs.replace_file(run / tutorials.TUTORIAL_FILE, compared.to_csv(index=False))
 images = {"on_demand": drawn[:8], "inpainting": pictures, "between_styles": between_styles}
 images |= {"between_classes": between_classes, "styles_and_classes": both}

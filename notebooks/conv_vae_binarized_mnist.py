@@ -124,9 +124,9 @@ figures.save_figure(run / "fixed_sample.png", strip, colors=24)
 # %% [markdown]
 # ## In numbers, on the test images
 #
-# `negative_elbo` is distortion + rate, whatever the weight. `nll` is $-\log p(x)$, importance-weighted over `proposals`
-# draws from all $q(z|x)$ and the prior; `nll_above_quadrature` tells how far off it is. The difference
-# negative_elbo - nll is the mean of $\mathrm{KL}(q(z|x)\,\|\,p(z|x))$. The tutorial says that this becomes 0. Does it?
+# `negative_elbo` is distortion + rate, whatever the weight. `nll` is $-\log p(x)$, added up on a grid over the latent
+# plane; an importance-weighted estimate is `nll_above_quadrature` higher. The difference negative_elbo - nll is the
+# mean of $\mathrm{KL}(q(z|x)\,\|\,p(z|x))$. The tutorial says that this becomes 0. Does it?
 
 # %%
 mean, log_var = latent.encode(vae, data.test_images)
@@ -250,7 +250,7 @@ Markdown(tutorials.tutorial_markdown(table))
 axes = latent.uniform_axes()
 in_window = {"share_in_window": latent.share_within(mean, axes)}
 noise = lesson.noise_measures(estimates)
-runs.write_json(run / "measures.json", {**measured, **information, **noise, **in_window})
+runs.write_measures(run, {**measured, **information, **noise, **in_window})
 grids = {"manifold": latent.decode_grid(vae, axes), "axes": axes}
 grids |= {"manifold_quantiles": at_quantiles, "quantiles": quantiles}
 arrays = runs.Latent(mean, log_var, data.test_labels, epochs=np.array(recorder.epochs), **grids)

@@ -136,9 +136,10 @@ figures.save_figure(run / "tutorial_losses.png", figure)
 # %% [markdown]
 # ## In numbers, on the test images
 #
-# What does the other weight change in rate, and what in distortion? `negative_elbo` and `nll` (-log p(x),
-# importance-weighted) can be compared between weights. The rate is `mutual_information`, which tells images apart, plus
-# `marginal_kl`, the distance of all codes together from the prior. `share_in_window` is the share of codes on [-3, 3].
+# What does the other weight change in rate, and what in distortion? `negative_elbo` and `nll` (-log p(x), added up on a
+# grid over the latent plane) can be compared between weights. The rate is `mutual_information`, which tells images
+# apart, plus `marginal_kl`, the distance of all codes together from the prior. `share_in_window` is the share of codes
+# on [-3, 3].
 #
 # With two models, the difference is the second one's number minus that of the run's own model. Both code the same
 # images, so its standard error is that of the mean of the differences image by image. It does not include the variation
@@ -152,8 +153,8 @@ lesson.weight_table(measured, terms)
 
 # %% [markdown]
 # These are all the measures of the run's own model. Those that end in _se are standard errors over the images;
-# `nll_above_quadrature` is the check of `nll`. A useful distortion lies between `entropy_floor` and
-# `zero_information_distortion`: how far down from the latter does this code get?
+# `nll_above_quadrature` is how much higher an importance-weighted estimate of `nll` is. A useful distortion lies
+# between `entropy_floor` and `zero_information_distortion`: how far down from the latter does this code get?
 
 # %%
 pd.Series(measured[kl_weight], name=name).round(3).to_frame()
@@ -258,7 +259,7 @@ manifold = latent.decode_grid(vae, axes)
 title = f"{data.name}: decoded grid on [-3, 3] at {name}"
 figures.save_figure(run / "decoder_manifold.png", figures.decoder_manifold(manifold, axes, title, share), colors=24)
 runs.save_latent(run, runs.Latent(mean, log_var, data.test_labels, manifold=manifold, axes=axes))
-runs.write_json(run / "measures.json", measured[kl_weight])
+runs.write_measures(run, measured[kl_weight])
 vae.save_weights(run / "model.weights.h5")
 runs.finish_run(run, seconds)
 print("written:", os.path.relpath(run))

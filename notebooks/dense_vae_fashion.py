@@ -250,7 +250,7 @@ Markdown(tutorials.tutorial_markdown(table))
 # their hashes. The measures are those of the model with the mean.
 
 # %%
-runs.write_json(run / "measures.json", {**measured, **information, **judged})
+runs.write_measures(run, {**measured, **information, **judged})
 images = {"prior_samples": samples, "interpolation": decoded[lesson.CORNERS_ALIGNED], "blends": rows}
 runs.save_latent(run, runs.Latent(mean, log_var, data.test_labels), images, codes=codes)
 vae.save_weights(run / "model.weights.h5")

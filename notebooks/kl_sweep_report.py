@@ -30,7 +30,7 @@ Markdown(tables.caption(runs))
 #
 # Everything is measured on the test images. `objective` is what each model was trained for: distortion + kl_weight *
 # rate. `negative_elbo` is distortion + rate for all of them, and so the one of the two that can be compared. It is an
-# upper bound on `nll`, which is -log p(x) itself, estimated by importance sampling. `mutual_information` is how much of
+# upper bound on `nll`, which is -log p(x) itself, added up over the latent plane. `mutual_information` is how much of
 # the rate tells images apart; `active_units` are the latent dimensions that do so.
 #
 # Follow one column downwards: which differences are larger than the spread between seeds, where several were run?
@@ -39,8 +39,8 @@ Markdown(tables.caption(runs))
 tables.readable_table(losses)
 
 # %% [markdown]
-# How far the bound is above -log p(x), which is KL(q(z|x) || p(z|x)), and how far the estimate of -log p(x) is itself
-# above the exact value, which is known for the first 200 test images by quadrature over the latent plane:
+# How far is the bound above -log p(x)? By KL(q(z|x) || p(z|x)). `nll` is a sum over a grid in the latent plane, and an
+# importance-weighted estimate of 200 random images is `nll_above_quadrature` higher:
 
 # %%
 tables.readable_table(losses, ["negative_elbo", "nll", "nll_above_quadrature"])

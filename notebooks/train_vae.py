@@ -80,9 +80,10 @@ figures.training_curves(history, f"{data.name}, kl_weight {kl_weight:g}, seed {s
 # ## In numbers, on the test images
 #
 # `negative_elbo` is distortion + rate, whatever weight was trained with. It can be compared across a sweep; `objective`
-# cannot. `nll` estimates -log p(x) itself. The bound lies above it by KL(q(z|x) || p(z|x)). (The cross-entropy of grey
-# pixels is not a normalised likelihood, so these numbers cannot be compared with those for black-and-white images.)
-# Names that end in _se are standard errors over the images.
+# cannot. `nll` is -log p(x) itself, added up on a grid over the latent plane; with half of the grid's points it would
+# change by `quadrature_change`. The bound lies above it by KL(q(z|x) || p(z|x)). (The cross-entropy of grey pixels is
+# not a normalised likelihood, so these numbers cannot be compared with those for black-and-white images.) Names that
+# end in _se are standard errors over the images.
 #
 # No distortion can be below `entropy_floor`. A collapsed code is the prior whatever the image: it has rate 0 and at
 # best a distortion of `zero_information_distortion`. How far from the second number towards the first does this code
@@ -192,7 +193,7 @@ pd.Series(judged, name=f"kl_weight {kl_weight:g}").round(3).to_frame()
 
 # %%
 in_window = {"share_in_window": latent.share_within(mean, axes)}
-runs.write_json(run / "measures.json", {**measured, **information, **in_window, **judged})
+runs.write_measures(run, {**measured, **information, **in_window, **judged})
 kept = runs.Latent(
     mean=mean,
     log_var=log_var,

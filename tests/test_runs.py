@@ -264,3 +264,9 @@ def test_a_run_made_before_there_was_a_setting_has_that_of_the_others(finished):
 def test_json_refuses_what_is_not_json(tmp_path):
     with pytest.raises(ValueError, match="JSON"):
         runs.write_json(tmp_path / "measures.json", {"rate": float("nan")})
+
+
+def test_measures_that_are_not_finite_are_left_out_by_name_and_the_rest_is_kept(tmp_path, capsys):
+    runs.write_measures(tmp_path, {"rate": 1.5, "images": 297, "nll": np.float64("nan"), "distortion": float("inf")})
+    assert runs.read_json(tmp_path / "measures.json") == {"rate": 1.5, "images": 297}
+    assert capsys.readouterr().out == "left out of measures.json, since not finite: nll, distortion\n"

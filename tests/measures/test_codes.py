@@ -3,7 +3,10 @@ import pytest
 from scipy.special import logsumexp
 from scipy.stats import multivariate_normal
 
+from vae_core.latent import encode
 from vae_core.measures import codes
+from vae_core.models import reference_vae
+from vae_core.training import train
 
 
 @pytest.fixture
@@ -118,3 +121,28 @@ def test_neighbours_tell_classes_that_lie_apart_and_guess_where_they_do_not(rng)
     assert measured["knn_accuracy"] == pytest.approx(0.1, abs=0.06)
     p = measured["knn_accuracy"]
     assert measured["knn_accuracy_se"] == pytest.approx(np.sqrt(p * (1 - p) / 499))
+
+
+def test_log_variances_beyond_single_precision_leave_all_measures_finite(digits):
+    """A run with these settings was lost, since its information was NaN."""
+    vae = reference_vae(0.02, seed=0, learning_rate=0.03)
+    train(vae, digits, epochs=10, batch_size=128, seed=0)
+    mean, log_var = encode(vae, digits.test_images)
+    assert log_var.min() < -88.7  # where exp(-log_var) overflows
+    measured = codes.measure_codes(mean, log_var, digits.test_labels, mean, digits.test_labels)
+    assert np.isfinite(list(measured.values())).all()
+    assert measured["mutual_information"] == pytest.approx(np.log(len(mean)), abs=0.01)
+    rate = measured["rate_z0"] + measured["rate_z1"]
+    assert measured["mutual_information"] + measured["marginal_kl"] == pytest.approx(rate, abs=1)  # draws are rounded
+
+
+def test_density_of_a_normal_far_narrower_than_single_precision_holds():
+    log_var = np.array([[-300.0, -20.0]], np.float32)
+    z = np.array([[np.exp(-150.0), 1.0]])
+    expected = 0.5 * (320 - 1) - 0.5 * np.exp(20.0) - np.log(2 * np.pi)
+    assert codes.log_normal(z, np.zeros((1, 2), np.float32), log_var) == pytest.approx(expected)
+
+
+def test_a_unit_whose_means_are_far_from_the_origin_is_not_active_by_rounding(rng):
+    mean = (20_000 + 0.01 * rng.normal(size=(50_000, 1))).astype(np.float32)
+    assert codes.active_units(mean) == 0

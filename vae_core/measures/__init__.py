@@ -5,12 +5,10 @@ from vae_core.measures.bound import (
     bound_summary,
     bound_terms,
     measure_bound,
-    nll,
-    nll_by_own_codes,
-    nll_by_quadrature,
     terms,
 )
 from vae_core.measures.codes import active_units, knn_accuracy, measure_codes
+from vae_core.measures.evidence import nll, nll_by_own_codes, nll_by_quadrature
 from vae_core.measures.paths import unevenness
 from vae_core.measures.samples import draw_images, judgement, measure_samples, opinions, sharpness, train_judge
 

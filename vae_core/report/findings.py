@@ -150,9 +150,9 @@ def surprises(runs: Runs) -> dict[str, str]:
         f"{at(1, 'mutual_information')} of {at(1, 'rate')}.",
         "How close is the bound to what it bounds?": f"Negative ELBO and -log p(x) (`nll`): {at(0, 'negative_elbo')} "
         f"and {at(0, 'nll')} at weight 0, {at(1, 'negative_elbo')} and {at(1, 'nll')} at 1, "
-        f"{at(top, 'negative_elbo')} and {at(top, 'nll')} at {top:g}. The difference is KL(q(z|x) || p(z|x)). (The "
-        f"estimate of -log p(x) is itself an upper bound, at weight 0 {at(0, 'nll_above_quadrature')} nats above the "
-        f"exact value, at 1 {at(1, 'nll_above_quadrature')}.)",
+        f"{at(top, 'negative_elbo')} and {at(top, 'nll')} at {top:g}. The difference is KL(q(z|x) || p(z|x)). (An "
+        f"importance-weighted estimate of -log p(x) is above the exact value: by {at(0, 'nll_above_quadrature')} nats "
+        f"at weight 0, by {at(1, 'nll_above_quadrature')} at 1.)",
         "Has the decoder learned all digits without the KL term?": "At codes like those of the training images a judge "
         f"sees {at(0, 'mixture_classes', 1)} classes in its pictures, at codes drawn from the prior "
         f"{at(0, 'prior_classes', 1)}. At weight {top:g} it is {at(top, 'mixture_classes', 1)} and "

@@ -14,6 +14,7 @@ from vae_core import latent, measures
 from vae_core.data import Dataset
 from vae_core.likelihoods import BERNOULLI
 from vae_core.losses import kl_divergence
+from vae_core.measures.codes import log_normal
 from vae_core.models import VAE
 from vae_core.statistics import with_error
 
@@ -90,11 +91,11 @@ def elbo_estimates(
     images: (N, 28, 28, 1); mean, log_var: (N, latent_dim)
     returns: two arrays (draws, N), nats per image
     """
-    rate, deviation = np.asarray(kl_divergence(mean, log_var)), np.exp(log_var / 2)  # (N,), (N, latent_dim)
+    rate = np.asarray(kl_divergence(mean, log_var))  # (N,)
     single_sample, analytic_kl = np.empty((2, draws, len(images)))
     for i, z in enumerate(latent.draw(mean, log_var, np.random.default_rng(seed), draws)):  # (N, latent_dim)
         log_likelihood = -np.asarray(vae.likelihood.nll(images, latent.outputs(vae, z)), np.float64)  # (N,)
-        log_prior, log_own = norm.logpdf(z).sum(axis=1), norm.logpdf(z, mean, deviation).sum(axis=1)  # (N,) each
+        log_prior, log_own = norm.logpdf(z).sum(axis=1), log_normal(z, mean, log_var)  # (N,) each
         single_sample[i] = log_likelihood + log_prior - log_own
         analytic_kl[i] = log_likelihood - rate
     return Estimates(single_sample, analytic_kl)

@@ -84,7 +84,7 @@ def measure_each(
 ) -> tuple[dict[float, dict[str, float]], dict[float, dict[str, np.ndarray]]]:
     """The measures of each model: of the bound, of its codes, and the share of the codes on [-3, 3].
 
-    Only the first model's `nll` is checked by quadrature, which takes as long as all the rest.
+    Only the first model's `nll` is compared with an importance-weighted estimate.
 
     codes: mean and log-variance for the test images, (N, 2) each
     returns: the measures, and `measures.bound_terms`
@@ -93,7 +93,7 @@ def measure_each(
     for kl_weight, vae in vaes.items():
         mean, log_var = codes[kl_weight]
         values = measures.bound_terms(vae, dataset.test_images, mean, log_var)
-        of_bound = with_error(**values) if measured else measures.bound_summary(vae, dataset, mean, values)
+        of_bound = with_error(**values) if measured else measures.bound_summary(vae, dataset, mean, log_var, values)
         train_mean, _ = latent.encode(vae, dataset.train_images)
         of_codes = measures.measure_codes(mean, log_var, labels, train_mean, dataset.train_labels)
         share = latent.share_within(mean, latent.uniform_axes())

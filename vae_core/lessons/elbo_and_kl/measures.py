@@ -27,6 +27,8 @@ from vae_core.lessons.elbo_and_kl.model import (
 )
 from vae_core.likelihoods import BERNOULLI, SQUARED_ERROR, Gaussian
 from vae_core.losses import kl_divergence
+from vae_core.measures.codes import log_normal
+from vae_core.measures.evidence import latent_limit
 from vae_core.models import VAE
 from vae_core.statistics import mean_and_spread, with_error
 
@@ -334,7 +336,7 @@ def gap_table(read: Mapping[str, VAE], images: np.ndarray) -> pd.DataFrame:
     for name, vae in read.items():
         mean, log_var = latent.encode(vae, images)
         negative_elbo = measures.terms(vae, images, mean, log_var, samples=64)["negative_elbo"]  # (N,)
-        exact, coarse = (measures.nll_by_quadrature(vae, images, mean, cells) for cells in (CELLS, CELLS // 2))
+        exact, coarse = (measures.nll_by_quadrature(vae, images, cells) for cells in (CELLS, CELLS // 2))
         gap = with_error(gap=negative_elbo - exact)
         rows[name] = {
             "-ELBO": negative_elbo.mean(),
@@ -359,7 +361,7 @@ def forms_table(read: Mapping[str, VAE], images: np.ndarray, seed: int, draws: i
         for i, z in enumerate(latent.draw(mean, log_var, np.random.default_rng(seed), draws)):  # (N, 2)
             log_likelihood = -np.asarray(vae.likelihood.nll(images, latent.outputs(vae, z)))  # (N,)
             first[i] = log_likelihood - rate
-            log_ratio = norm.logpdf(z).sum(axis=1) - norm.logpdf(z, mean, np.exp(log_var / 2)).sum(axis=1)
+            log_ratio = norm.logpdf(z).sum(axis=1) - log_normal(z, mean, log_var)
             second[i] = log_likelihood + log_ratio
         for form, values in (("first form", first), ("second form", second)):
             row = {"mean": values.mean(), "deviation of a draw": values.std(axis=0, ddof=1).mean()}
@@ -374,8 +376,10 @@ def posterior_planes(vae: VAE, images: np.ndarray, cells: int = 100) -> list[dic
     returns: for each image x and y (cells,), density (cells, cells), greatest value 1, and q's mean and deviation (2,)
     """
     mean, log_var = latent.encode(vae, images)
-    grid = grid_points(*np.tile(np.linspace(-1, 1, 161) * max(5, 1 + np.abs(mean).max()), (2, 1)))  # (161^2, 2)
-    weights = posteriors_on(vae, images, grid)  # (N, 161^2)
+    limit = np.arcsinh(latent_limit(vae, images))
+    grid = grid_points(*np.tile(np.sinh(np.linspace(-limit, limit, 161)), (2, 1)))  # (161^2, 2)
+    areas = np.sqrt(1 + grid**2).prod(axis=1)  # of the grid's cells, up to a factor
+    weights = posteriors_on(vae, images, grid) * areas  # (N, 161^2)
     weights /= weights.sum(axis=1, keepdims=True)
     planes = []
     for i, (m, deviation) in enumerate(zip(mean, np.exp(log_var / 2), strict=True)):
@@ -411,7 +415,7 @@ def measure_run(vae: VAE, dataset: Dataset, mean: np.ndarray, log_var: np.ndarra
     pixels, variance = math.prod(dataset.image_shape), vae.likelihood.variance
     values = measures.bound_terms(vae, dataset.test_images, mean, log_var)  # (N,) each
     squares = 2 * variance * (values["distortion"] - at_variance(0, variance, pixels))  # (N,)
-    return measures.bound_summary(vae, dataset, mean, values | {"mean_squared_error": squares / pixels})
+    return measures.bound_summary(vae, dataset, mean, log_var, values | {"mean_squared_error": squares / pixels})
 
 
 def _bernoulli_formula(x: float, mean: float) -> float:
