@@ -1,11 +1,15 @@
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from tests.made_up import runs_of, sweep_of
+from vae_core.errors import InputError
+from vae_core.explorer.page import explorer_page
 from vae_core.report import claims, findings, sheets, tables
 from vae_core.report.diverged import diverged, diverged_runs, sound
-from vae_core.runs import Runs
+from vae_core.runs import Runs, file_hashes, read_json, write_json
 
 # On digits at weight 0, learning_rate 0.3, after one epoch.
 DIVERGED = {"distortion": 982_901.5, "rate": 144_699.5, "negative_elbo": 1_127_601.0}
@@ -129,3 +133,18 @@ def test_a_measure_that_was_not_finite_is_a_dash_and_all_else_is_there(measure, 
     assert not any("nan" in page for page in pages)
     assert "confirmed" in pages[2]
     assert len(findings.findings(runs)) == 5
+
+
+def test_the_explorer_shows_the_sound_runs_and_names_the_others(digits_sweep, tmp_path):
+    sweep_dir = shutil.copytree(digits_sweep[0], tmp_path / "digits")
+    for folder in sweep_dir.glob("kl_00.00_seed*"):
+        write_json(folder / "measures.json", read_json(folder / "measures.json") | DIVERGED)
+        record = read_json(folder / "record.json")
+        write_json(folder / "record.json", record | {"files": record["files"] | file_hashes(folder)})
+    page = explorer_page(sweep_dir)
+    assert "Not in this page: diverged: kl_weight 0, seeds 0, 1." in page
+    assert "982901" not in page
+    for folder in sweep_dir.glob("kl_0[14]*"):
+        shutil.rmtree(folder)
+    with pytest.raises(InputError, match=r"every run has diverged \(kl_weight 0, seeds 0, 1\): use a smaller learning"):
+        explorer_page(sweep_dir)
