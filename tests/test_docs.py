@@ -130,6 +130,8 @@ def simple_commands(line: str) -> list[list[str]]:
     for words in parts:
         while re.match(r"\w+=", words[0]):
             words.pop(0)
+        if words[0] == "nohup":
+            words.pop(0)
     return [words[words.index("dask") :] if words[0] == "srun" else words for words in parts]
 
 
