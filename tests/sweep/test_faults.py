@@ -4,15 +4,18 @@ Most tests run a stub in real kernels: what is broken is around the run, whateve
 """
 
 import io
+import json
 import os
 import random
+import re
 import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -73,6 +76,13 @@ def wait_until_training(process: subprocess.Popen, results: Path, count: int = 1
     wait_for(lambda: len(list(results.rglob(".running-*/**/history.csv"))) >= count, process)
 
 
+def assert_on_loopback(process: psutil.Process) -> None:
+    family = [process, *process.children(recursive=True)]
+    found = [found for member in family for found in member.net_connections("inet") if found.status == "LISTEN"]
+    assert found
+    assert {listening.laddr.ip for listening in found} == {"127.0.0.1"}
+
+
 def assert_gone(processes: list[psutil.Process]) -> None:
     _, alive = psutil.wait_procs(processes, timeout=20)
     assert alive == []
@@ -98,11 +108,49 @@ def sweep_of(stub_notebooks):
     return command
 
 
+@pytest.fixture
+def temporary(monkeypatch):
+    """The folder for temporary files; short, else the sweep would take another."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        monkeypatch.setenv("TMPDIR", folder)
+        yield Path(folder)
+
+
 @pytest.fixture(scope="module")
-def undisturbed(sweep_of, tmp_path_factory) -> Path:
-    results = tmp_path_factory.mktemp("undisturbed")
-    finish(start(sweep_of(results)))
-    return results
+def first_sweep(sweep_of, tmp_path_factory) -> tuple[Path, str]:
+    """Its results and what it said, where the folders have odd or long names and the user has a Dask of his own."""
+    results = tmp_path_factory.mktemp("results {x}")
+    with socket.socket() as taken, pytest.MonkeyPatch.context() as monkeypatch:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with suppress(OSError):  # then another process has it
+            taken.bind(("127.0.0.1", 8787))
+            taken.listen()
+        monkeypatch.setenv("DASK_DISTRIBUTED__COMM__REQUIRE_ENCRYPTION", "true")
+        monkeypatch.setenv("TMPDIR", str(tmp_path_factory.mktemp(80 * "t")))
+        said = finish(start(sweep_of(results)))
+    return results, said
+
+
+@pytest.fixture(scope="module")
+def undisturbed(first_sweep) -> Path:
+    return first_sweep[0]
+
+
+def test_a_sweep_says_nothing_of_dask_s_ports(first_sweep):
+    _, said = first_sweep
+    assert "kl_01.00_seed0: done" in said
+    assert "8787" not in said
+    assert "Warning" not in said
+
+
+def test_a_sweep_leaves_nothing_in_the_folder_for_temporary_files(temporary, sweep_of, tmp_path):
+    finish(start(sweep_of(tmp_path, "--kl-weights", 1)))
+    assert list(temporary.iterdir()) == []
+
+
+def test_the_cluster_of_a_sweep_listens_on_loopback_alone(tmp_path):
+    with connect(None, 1, tmp_path):
+        assert_on_loopback(psutil.Process())
 
 
 def test_killed_ten_times_at_random_moments_and_started_again_gives_the_undisturbed_results(
@@ -134,6 +182,14 @@ def test_a_run_whose_kernel_or_worker_is_killed_is_done_again(victim, sweep_of, 
 
 
 def test_a_run_repeats_to_the_last_digit_though_its_first_kernel_is_killed(digits_sweep, tmp_path, monkeypatch):
+    """On a machine, too, whose user has other settings of Keras and of Matplotlib."""
+    (tmp_path / "keras.json").write_text(
+        '{"floatx": "float64", "image_data_format": "channels_first", "backend": "jax"}'
+    )
+    (tmp_path / "matplotlibrc").write_text("text.usetex: true\nfont.size: 20\nsavefig.dpi: 30\nimage.cmap: jet\n")
+    settings = {"KERAS_HOME": tmp_path, "KERAS_MAX_EPOCHS": 1, "MATPLOTLIBRC": tmp_path, "TF_NUM_INTRAOP_THREADS": 1}
+    for name, value in settings.items():
+        monkeypatch.setenv(name, str(value))
     monkeypatch.delenv("TF_XLA_FLAGS")  # so that everything is compiled anew
     done, killed = digits_sweep[0] / NAMES[1], []
     config = runs.read_json(done / "config.json")
@@ -153,10 +209,13 @@ def test_a_run_repeats_to_the_last_digit_though_its_first_kernel_is_killed(digit
         assert outcome.files[name] == (done / name).read_bytes(), name
     again, before = np.load(io.BytesIO(outcome.files["latent.npz"])), np.load(done / "latent.npz")
     assert np.array_equal(again["mean"], before["mean"])
+    environment = json.loads(outcome.files["record.json"])["environment"]
+    assert environment["TF_NUM_INTRAOP_THREADS"] == "1"
+    assert "TF_XLA_FLAGS" not in environment
 
 
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT], ids=lambda sent: sent.name)
-def test_a_sweep_that_is_stopped_leaves_no_process_and_goes_on_later(sent, sweep_of, undisturbed, tmp_path):
+def test_a_sweep_that_is_stopped_leaves_no_process_and_goes_on_later(sent, temporary, sweep_of, undisturbed, tmp_path):
     process = start(sweep_of(tmp_path))
     wait_for(lambda: len(kernels_below(process)) == 2, process)
     started = below(process)
@@ -166,6 +225,7 @@ def test_a_sweep_that_is_stopped_leaves_no_process_and_goes_on_later(sent, sweep
     assert said.strip().splitlines()[-1].startswith("sweep: interrupted; finished runs are kept")
     assert_gone(started)
     assert not list(tmp_path.rglob(".running-*"))
+    assert list(temporary.iterdir()) == []
     if sent == signal.SIGTERM:
         finish(start(sweep_of(tmp_path)))
         assert_same_results(tmp_path / PLACE, undisturbed / PLACE)
@@ -228,24 +288,43 @@ def test_a_wrong_scheduler_address_is_one_line(tmp_path):
     assert "Traceback" not in finished.stderr
 
 
+def documented(program: str) -> list[str]:
+    """The options of `dask scheduler` or `dask worker` on one machine in the docs, without the log."""
+    page = (runs.PROJECT / "docs" / "cluster.md").read_text()
+    loopback = re.search(r'loopback="(.*)"', page)[1]
+    return re.search(rf"dask {program} (.*\$loopback)", page)[1].replace("$loopback", loopback).split()
+
+
+def accepts_connections(port: int) -> bool:
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+        return True
+    return False
+
+
 @contextmanager
-def dask_cluster(folder: Path, threads: int = 1):
-    """A scheduler and two workers with nothing of the sweep's: their own processes, their own working folder."""
+def dask_cluster(folder: Path, threads: int = 1, workers: int = 2):
+    """A scheduler and workers as in the docs, with nothing of the sweep's: their own processes and working folder."""
     folder.mkdir()
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
-    environment = os.environ | {"DASK_LOGGING__DISTRIBUTED": "critical"}
-    dask = [str(Path(sys.executable).with_name("dask"))]
-    place = ["--host", "127.0.0.1", "--no-dashboard"]
-    commands = [[*dask, "scheduler", "--port", address.rpartition(":")[2], *place]]
-    commands += [[*dask, "worker", address, "--nthreads", str(threads), "--no-nanny", *place]] * 2
+        port = free.getsockname()[1]
+    dask = str(Path(sys.executable).with_name("dask"))
+    options = {"8786": str(port), "tcp://127.0.0.1:8786": f"tcp://127.0.0.1:{port}"}
+    commands = [[dask, "scheduler", *documented("scheduler")]]
+    one_worker = ["--nworkers", "1", "--nthreads", str(threads), "--no-nanny"]
+    commands += [[dask, "worker", *documented("worker"), *one_worker]] * workers
     processes = [
-        subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        subprocess.Popen(
+            [options.get(word, word) for word in command],
+            cwd=folder,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
         for command in commands
     ]
     try:
-        yield address, processes[1:]
+        wait_for(lambda: accepts_connections(port), processes[0])
+        yield f"tcp://127.0.0.1:{port}", processes
     finally:
         for process in processes:
             process.kill()
@@ -253,13 +332,37 @@ def dask_cluster(folder: Path, threads: int = 1):
 
 
 def test_the_same_sweep_on_a_dask_cluster_gives_the_same_results_though_a_worker_dies(sweep_of, undisturbed, tmp_path):
-    with dask_cluster(tmp_path / "cluster") as (address, workers):
+    with dask_cluster(tmp_path / "cluster") as (address, (scheduler, worker, other)):
         process = start(sweep_of(tmp_path, "--scheduler", address))
-        kernels = wait_for(lambda: kernels_below(workers[0]), process)
-        workers[0].kill()
+        kernels = wait_for(lambda: kernels_below(worker), process)
+        for member in (scheduler, worker, other):
+            assert_on_loopback(psutil.Process(member.pid))
+        worker.kill()
         finish(process)
         assert_gone(kernels)
     assert_same_results(tmp_path / PLACE, undisturbed / PLACE)
+
+
+def test_a_scheduler_without_workers_says_so(sweep_of, tmp_path):
+    with dask_cluster(tmp_path / "cluster", workers=0) as (address, _):
+        process = start(sweep_of(tmp_path, "--scheduler", address))
+        said = ""
+        while "has no workers" not in said:
+            line = process.stderr.readline()
+            assert line, said
+            said += line
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+    assert f"{address} has no workers, the sweep waits for one: dask worker {address} --nthreads 1" in said
+    assert process.returncode == 130
+
+
+def test_workers_with_another_version_of_the_code_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("vae_core.sweep.workers.source_hash", lambda: "that of another version")
+    with dask_cluster(tmp_path / "cluster", workers=1) as (address, _):
+        refused = pytest.raises(InputError, match=rf"worker at tcp://.* of {address} has another version of vae_core: ")
+        with refused, connect(address, 1, tmp_path):
+            pass
 
 
 def test_workers_with_several_threads_are_refused(sweep_of, tmp_path):
@@ -267,7 +370,7 @@ def test_workers_with_several_threads_are_refused(sweep_of, tmp_path):
         process = start(sweep_of(tmp_path, "--scheduler", address))
         _, said = process.communicate()
     assert process.returncode == 2
-    assert "start them with --nthreads 1" in said
+    assert "has several threads: start it with --nthreads 1" in said
 
 
 def test_kernels_do_not_inherit_the_memory_setting_of_dasks_nannies(tmp_path):
