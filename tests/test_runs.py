@@ -160,6 +160,13 @@ def test_a_readers_own_files_and_remarks_do_not_undo_a_run(finished, name):
     assert runs.is_done(finished)
 
 
+def test_a_run_whose_rate_was_not_finite_is_done(finished):
+    runs.write_measures(finished, MEASURES | {"rate": float("inf")})
+    runs.update_record(finished, 1.0)
+    assert "rate" not in runs.read_json(finished / "measures.json")
+    assert runs.is_done(finished)
+
+
 def test_a_run_counts_once_in_the_folder_that_has_its_name(finished):
     for name in ("kl_00.50_seed0.bak", "kl_00.50_seed0 (1)", "kl_00.50_seed1", "the one at a half"):
         shutil.copytree(finished, finished.parent / name)
