@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 from contextlib import redirect_stdout
-from functools import cache
+from functools import cache, partial
 from itertools import combinations
 from pathlib import Path
 
@@ -24,7 +24,7 @@ import yaml
 from jupytext.compare import compare_notebooks
 
 from tests.test_notebooks import NOTEBOOKS, RUN_FILES, streams
-from vae_core import runs
+from vae_core import latent, runs
 from vae_core.explorer.__main__ import main as explorer
 from vae_core.report import published
 from vae_core.report.findings import within_spread
@@ -38,7 +38,8 @@ from vae_core.sweep.plan import plan
 README = runs.PROJECT / "README.md"
 CONTRIBUTING = runs.PROJECT / "CONTRIBUTING.md"
 TEACHING = runs.NOTEBOOKS / "README.md"
-SWEEP, MEASURES, PROMISES = (runs.PROJECT / "docs" / f"{name}.md" for name in ("sweep", "measures", "promises"))
+PAGES = ("sweep", "measures", "promises", "python")
+SWEEP, MEASURES, PROMISES, PYTHON = (runs.PROJECT / "docs" / f"{name}.md" for name in PAGES)
 WRITTEN = [README, CONTRIBUTING, TEACHING, *sorted((runs.PROJECT / "docs").glob("*.md"))]
 GENERATED = [runs.RESULTS / "README.md", published.PUBLISHED / "tutorials.md"]
 MNIST = published.SWEEPS / "mnist"
@@ -181,7 +182,7 @@ def check_python(words: list[str], tmp_path: Path) -> None:
         assert len(rest) == 1
         assert explorer([str(tmp_path)]) == 2  # no finished run there: it got as far as to look
     else:
-        check_benchmark(module, rest)
+        check_benchmark(f"{module}.command" if module == "vae_core.sweep.lessons" else module, rest)
 
 
 def check_benchmark(module: str, words: list[str]) -> None:
@@ -266,15 +267,27 @@ def test_the_jupytext_command_writes_and_updates_the_pair(tmp_path):
         compare_notebooks(pair, jupytext.read(source), fmt="py:percent")
 
 
-def test_the_python_examples_run():
+def test_the_python_examples_run(tmp_path, monkeypatch):
     variables: dict = {}
-    examples = re.findall(r"^```python\n(.*?)^```$", SWEEP.read_text(), re.DOTALL | re.MULTILINE)
-    assert len(examples) == 2
-    for example in examples:
-        exec(example, variables)
-        history = variables["vae"].history.history
-        assert len(history["val_objective"]) == 10
-        assert np.isfinite(history["val_objective"]).all()
+    examples = re.findall(r"^```python\n(.*?)^```$", PYTHON.read_text(), re.DOTALL | re.MULTILINE)
+    fitted, loaded, watched, scheduled = (partial(exec, example, variables) for example in examples)
+    monkeypatch.chdir(tmp_path)
+    fitted()
+    run = Path("results/kl_sweep/digits/kl_04.00_seed0")
+    run.mkdir(parents=True)
+    variables["vae"].save_weights(run / "model.weights.h5")
+    image = latent.decode(variables["vae"], [[0.5, -1.0]])[0]
+    loaded()
+    np.testing.assert_array_equal(variables["image"], image)
+    assert (image.shape, image.min() >= 0, image.max() <= 1) == ((28, 28, 1), True, True)
+    watched()
+    history = variables["vae"].history.history
+    assert min(history["val_loss"]) == pytest.approx(variables["keep"].best)
+    assert len(variables["vae"].optimizer.variables) == len(variables["best"].optimizer.variables)
+    scheduled()
+    history = variables["vae"].history.history
+    assert len(history["val_objective"]) == 10
+    assert np.isfinite(history["val_objective"]).all()
     steps_per_epoch = -(-len(variables["digits"].train_images) // 128)
     assert steps_per_epoch == 10  # as the page says
     assert float(variables["vae"].kl_weight) == 1
@@ -303,8 +316,8 @@ def test_every_promise_of_a_sweep_has_its_test():
     assert [name for name in promised if f"def {name}(" not in tests] == []
 
 
-def test_every_measure_is_explained_once():
-    measured = runs.read_json(MNIST / "kl_01.00_seed0" / "measures.json")
+def test_every_measure_is_explained_once(digits_sweep):
+    measured = runs.read_json(digits_sweep[0] / "kl_01.00_seed0" / "measures.json")
     rows = [line.split(" | ")[0] for line in MEASURES.read_text().splitlines() if line.startswith("| `")]
     explained = [name for row in rows for name in re.findall(r"`(\w+)`", row)]
     assert len(explained) == len(set(explained))

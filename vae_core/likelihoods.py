@@ -5,7 +5,7 @@ A VAE holds one of them. Training, every measure and every decoded picture take 
 
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import vae_core.backend  # noqa: F401
 
@@ -22,8 +22,21 @@ class Likelihood(ABC):
     """p(x|z) as a function of an image and of the decoder's outputs at z.
 
     Images and outputs have equal shapes, (N, height, width, channels). An instance never changes, so that models can
-    share it.
+    share it. Keras stores it with the model: every subclass is registered, and its fields are its config.
     """
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        keras.saving.register_keras_serializable(cls.__module__)(cls)
+
+    def get_config(self) -> dict:
+        """The fields, by name."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    @classmethod
+    def from_config(cls, config: dict):
+        """The likelihood with these fields."""
+        return cls(**keras.saving.deserialize_keras_object(config))
 
     @abstractmethod
     def nll(self, images, outputs):

@@ -7,18 +7,24 @@ images.
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import vae_core.backend  # noqa: F401
 
 import keras
+import numpy as np
 from keras import layers, ops
 from keras.optimizers.schedules import LearningRateSchedule
 
 from vae_core.data import IMAGE_SHAPE
+from vae_core.errors import InputError
 from vae_core.likelihoods import BERNOULLI, Likelihood
 from vae_core.losses import rate_per_dimension, weighted_rate
 
+LOWEST_IS_BEST = {"objective", "distortion", "val_objective", "val_distortion"}
 
+
+@keras.saving.register_keras_serializable("vae_core")
 class Sampling(layers.Layer):
     """Reparameterised draw: z = mean + exp(log_var / 2) * noise, noise ~ N(0, I).
 
@@ -28,18 +34,31 @@ class Sampling(layers.Layer):
 
     def __init__(self, seed: int, **kwargs):
         super().__init__(**kwargs)
+        self.seed = seed
         self.generator = keras.random.SeedGenerator(seed)
+        self.built = True  # it has no weights
 
     def call(self, mean, log_var):
         """Draw one z for each row."""
-        noise = keras.random.normal(ops.shape(mean), seed=self.generator)
+        noise = keras.random.normal(ops.shape(mean), dtype=self.compute_dtype, seed=self.generator)
         return mean + ops.exp(log_var / 2) * noise
 
+    def get_config(self):
+        """The seed, beside what every layer stores."""
+        return super().get_config() | {"seed": self.seed}
 
+
+@keras.saving.register_keras_serializable("vae_core")
 class VAE(keras.Model):
     """Minimises distortion + kl_weight * rate; reports objective, distortion and rate, in nats per image.
 
-    `fit`, validation and `evaluate` share `compute_loss`, the only place where the objective is put together.
+    `fit`, validation and `evaluate` share `compute_loss`, the only place where the objective is put together. They also
+    report `loss`, the number that is minimised: the objective, and penalties of the layers if they have any. They take
+    images alone: targets are ignored, `sample_weight` raises InputError, and `compile` takes an optimizer and no loss.
+
+    It is saved, loaded, cloned and pickled as any Keras model. A subclass whose `__init__` takes more adds that to
+    `get_config`. Draws are not continued: a loaded model draws from its seed anew. A `rate_term` of your own is loaded
+    if it is registered with Keras or given in `custom_objects`. With mixed precision losses are float32.
 
     kl_weight: a number, or a Keras schedule of the optimizer's step, as `learning_rate` is; a schedule needs a compiled
         model, and validation after an epoch is charged the weight of the next step
@@ -74,6 +93,11 @@ class VAE(keras.Model):
         self.distortion_tracker = keras.metrics.Mean(name="distortion")
         self.rate_tracker = keras.metrics.Mean(name="rate")
 
+    def __init_subclass__(cls, **kwargs):
+        """Register every subclass with Keras, so that its models can be loaded."""
+        super().__init_subclass__(**kwargs)
+        keras.saving.register_keras_serializable(cls.__module__)(cls)
+
     @property
     def kl_weight(self):
         """The weight on the rate at this moment: a variable, or the schedule at the optimizer's step."""
@@ -88,11 +112,6 @@ class VAE(keras.Model):
             raise TypeError("kl_weight follows a schedule here, so it cannot be set")
         self._kl_weight.assign(value)
 
-    @property
-    def metrics(self):
-        """What `fit` and `evaluate` report and reset."""
-        return [self.objective_tracker, self.distortion_tracker, self.rate_tracker]
-
     def inputs(self, images, labels):
         """What `call` takes of a data set's images and labels: the images."""
         return images
@@ -103,15 +122,70 @@ class VAE(keras.Model):
         return mean, log_var, self.decoder(self.draw(mean, log_var))
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        """Mean over the batch of distortion + kl_weight * rate; x are the images, y_pred what `call` returned."""
-        mean, log_var, outputs = y_pred
+        """Mean over the batch of distortion + kl_weight * rate; x are the images, y_pred what `call` returned.
+
+        Raises InputError for a sample_weight.
+        """
+        if sample_weight is not None:
+            raise InputError("every image counts once here: leave out sample_weight and class_weight")
+        mean, log_var, outputs = (ops.cast(part, self.variable_dtype) for part in y_pred)
         distortion = self.likelihood.nll(x, outputs)  # (batch,)
         rates = self.rates(mean, log_var)  # (batch, latent_dim)
         objective = distortion + self.rate_term(rates, self.kl_weight)  # (batch,)
         self.objective_tracker.update_state(objective)
         self.distortion_tracker.update_state(distortion)
         self.rate_tracker.update_state(ops.sum(rates, axis=-1))
-        return self.reduce(objective)
+        return sum(self.losses, start=self.reduce(objective))
+
+    def fit(self, x=None, y=None, batch_size=None, epochs=1, verbose="auto", callbacks=None, *others, **kwargs):
+        """That of Keras, which cannot tell callbacks that the lowest objective is the best one; a `mode` still can."""
+        for callback in keras.tree.flatten(callbacks):
+            if getattr(callback, "monitor", None) in LOWEST_IS_BEST and callback.mode == "auto":
+                callback.mode = "min"
+        return super().fit(x, y, batch_size, epochs, verbose, callbacks, *others, **kwargs)
+
+    def build(self, input_shape=None):
+        """Nothing is left to build: encoder and decoder come with their weights."""
+
+    def get_config(self):
+        """What `from_config` makes this model of, its kl_weight as it is now."""
+        scheduled = isinstance(self._kl_weight, LearningRateSchedule)
+        parts = {
+            "encoder": self.encoder,
+            "decoder": self.decoder,
+            "kl_weight": self._kl_weight if scheduled else float(self._kl_weight),
+            "likelihood": self.likelihood,
+            "rate_term": _without_partial(self.rate_term),
+        }
+        return super().get_config() | {"seed": self.sampling.seed} | keras.saving.serialize_keras_object(parts)
+
+    @classmethod
+    def from_config(cls, config):
+        """The model of a `get_config`, with weights of its own."""
+        names = ("encoder", "decoder", "kl_weight", "likelihood", "rate_term")
+        parts = {name: keras.saving.deserialize_keras_object(config[name]) for name in names}
+        parts["rate_term"] = _with_partial(parts["rate_term"])
+        return cls(**config | parts)
+
+    def load_weights(self, filepath, **kwargs):
+        """That of Keras. Raises InputError for the weights of a model with other layers."""
+        if not self.built:
+            self.build(self.encoder.input_shape)
+        try:
+            super().load_weights(filepath, **kwargs)
+        except ValueError as error:
+            raise InputError(
+                f"{filepath} does not fit this model: make the model with the settings in the run's config.json"
+            ) from error
+
+    def load_own_variables(self, store):
+        """Its kl_weight, which stays as it is if the file has none, as files of a schedule and the oldest ones.
+
+        A schedule stays too, whatever weight the file has.
+        """
+        variables = len(self._trainable_variables) + len(self._non_trainable_variables)
+        if {variables, len(store.keys())} != {0, 1}:
+            super().load_own_variables(store)
 
     def draw(self, mean, log_var):
         """One z for each row: (batch, latent_dim)."""
@@ -124,6 +198,20 @@ class VAE(keras.Model):
     def reduce(self, objective):
         """The one number that is minimised, from the objective of each image, (batch,)."""
         return ops.mean(objective)
+
+
+def _without_partial(function):
+    """A function, or a `functools.partial` as a dictionary of what Keras can store."""
+    if not isinstance(function, partial):
+        return function
+    return {"function": function.func, "arguments": list(function.args), "keywords": function.keywords}
+
+
+def _with_partial(stored):
+    """What `_without_partial` was given."""
+    if not isinstance(stored, dict):
+        return stored
+    return partial(stored["function"], *stored["arguments"], **stored["keywords"])
 
 
 def dense_encoder(
@@ -199,12 +287,17 @@ def build_vae(
 ) -> VAE:
     """Build and compile a VAE whose initial weights and draws of z the seed decides, whatever the kl_weight.
 
+    It is ready for `fit`, `vae_core.training.train` and `load_weights`.
+
     encoder, decoder: called without arguments, in this order
     jit_compile: False for convolutions, which XLA makes slow on a CPU
     """
     keras.utils.set_random_seed(seed)
     vae = kind(encoder(), decoder(), kl_weight, seed, likelihood, rate_term)
+    one_image = vae.inputs(np.zeros((1, *vae.decoder.output_shape[1:])), np.zeros(1, int))
+    vae.build(keras.tree.map_structure(lambda part: (None, *part.shape[1:]), one_image))
     vae.compile(optimizer=optimizer, jit_compile=jit_compile)
+    optimizer.build(vae.trainable_variables)
     return vae
 
 

@@ -30,7 +30,7 @@ class Autoencoder(VAE):
     @property
     def metrics(self):
         """What `fit` and `evaluate` report and reset: no rate."""
-        return [self.objective_tracker, self.distortion_tracker]
+        return [metric for metric in super().metrics if metric is not self.rate_tracker]
 
     def rates(self, mean, log_var):
         """Nothing is charged for the code: zeros, (batch, latent_dim)."""

@@ -158,11 +158,6 @@ class GaussianVAE(VAE):
         self.squares_tracker = keras.metrics.Mean(name="mean_squared_error")
         self.variance_tracker = keras.metrics.Mean(name="variance")
 
-    @property
-    def metrics(self):
-        """Those of the VAE, the mean squared error and the variance."""
-        return [*super().metrics, self.squares_tracker, self.variance_tracker]
-
     def variance(self, mean_squared_error):
         """The variance of every pixel, for a batch with this mean squared error."""
         return self.likelihood.variance
@@ -183,6 +178,11 @@ class LearnedVarianceVAE(GaussianVAE):
         start = keras.initializers.Constant(float(np.log(likelihood.variance)))
         self.log_variance = self.add_weight(shape=(), initializer=start, name="log_variance")
         self.likelihood = LearnedGaussian(self.log_variance)
+
+    def get_config(self):
+        """That of the VAE; the likelihood is the one to start from."""
+        start = Gaussian(float(self.likelihood.variance))
+        return super().get_config() | keras.saving.serialize_keras_object({"likelihood": start})
 
 
 class SolvedVarianceVAE(GaussianVAE):
