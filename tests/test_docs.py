@@ -126,14 +126,12 @@ COMMANDS = sorted({(command, page_name(page)) for page in WRITTEN for command in
 
 
 def simple_commands(line: str) -> list[list[str]]:
-    """The words of each command of a line, without variables that are set before it, srun, and a & that ends it."""
+    """The words of each command of a line, without variables that are set before it, nohup, srun, and a & at its end."""
     parts = [shlex.split(part) for part in re.split(r"&&|&$", line) if part.strip()]
     for words in parts:
-        while re.match(r"\w+=", words[0]):
+        while words and (words[0] == "nohup" or re.match(r"\w+=", words[0])):
             words.pop(0)
-        if words[0] == "nohup":
-            words.pop(0)
-    return [words[words.index("dask") :] if words[0] == "srun" else words for words in parts]
+    return [words[words.index("dask") :] if words[0] == "srun" else words for words in parts if words]
 
 
 def tool(name: str) -> str:
