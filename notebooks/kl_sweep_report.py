@@ -103,9 +103,10 @@ sheets.sheet(sweep, "dimensions")
 # %% [markdown]
 # ## 5. Where the codes go
 #
-# One panel per weight; each point is a test image, each colour a class, the rings are the prior's. In the upper half
-# all axes are the same and cover every code of every weight. In the lower half all axes fit the prior. Where do the
-# codes spread to when nothing holds them, and what becomes of the classes when the prior holds them hard?
+# One panel per weight (of many weights, twelve); each point is a test image, each colour a class, the rings are the
+# prior's. In the upper half all axes are the same and cover every code of every weight. In the lower half all axes fit
+# the prior. Where do the codes spread to when nothing holds them, and what becomes of the classes when the prior holds
+# them hard?
 
 # %%
 sheets.sheet(sweep, "latent_scatters")
