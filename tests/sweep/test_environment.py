@@ -168,3 +168,11 @@ def test_the_source_is_told_from_another_and_the_same_with_other_line_ends(suite
     assert hashes[0] == hashes[1] != hashes[2]
     module.rename(module.with_name("renamed.py"))
     assert provenance.source_hash() != hashes[2]
+
+
+@pytest.mark.parametrize("module", ["vae_core.sweep", "vae_core.sweep.lessons", "vae_core.explorer"])
+def test_commands_work_without_docstrings(module):
+    """PYTHONOPTIMIZE=2 takes them out."""
+    command = [sys.executable, "-OO", "-m", module, "--help"]
+    finished = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert finished.returncode == 0, finished.stderr

@@ -15,7 +15,7 @@ from vae_core.startup import prepare
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write explorer.html from run folders. Returns 2 if there is nothing to show, or nowhere to write it."""
-    parser = argparse.ArgumentParser(prog="python -m vae_core.explorer", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m vae_core.explorer", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("sweep_dir", help="folder of a sweep, such as results/kl_sweep/mnist, or of one run")
     try:
         print(write_explorer(user_folder(parser.parse_args(arguments).sweep_dir, "the folder")))

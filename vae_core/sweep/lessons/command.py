@@ -32,7 +32,9 @@ def main(
 
     Returns 0 if all went well, 1 if some failed, 2 for wrong usage, 130 if it was interrupted.
     """
-    parser = argparse.ArgumentParser(prog="python -m vae_core.sweep.lessons", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m vae_core.sweep.lessons", description=(__doc__ or "").partition("\n")[0]
+    )
     parser.add_argument("--results", metavar="DIR", default=runs.RESULTS, help="where to write; default: %(default)s")
     try:
         results = runs.user_folder(parser.parse_args(arguments).results, "--results").resolve()
