@@ -63,7 +63,7 @@ def class_handles(class_names: tuple[str, ...]) -> list[Line2D]:
 
 
 def covering_square(clouds: Iterable[np.ndarray]) -> tuple[float, float, float, float]:
-    """The smallest square (x from, x to, y from, y to) around the prior's rings and all finite points, with a margin."""
+    """The smallest square (x from, x to, y from, y to) around the prior's rings and finite points, with a margin."""
     points = np.concatenate([*clouds, [[-2.2, -2.2], [2.2, 2.2]]])  # (N, 2)
     points = points[np.isfinite(points).all(axis=1)]
     middle, half = (points.min(axis=0) + points.max(axis=0)) / 2, 0.525 * np.ptp(points, axis=0).max()
