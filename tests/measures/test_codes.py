@@ -144,5 +144,5 @@ def test_density_of_a_normal_far_narrower_than_single_precision_holds():
 
 
 def test_a_unit_whose_means_are_far_from_the_origin_is_not_active_by_rounding(rng):
-    mean = (20_000 + 0.01 * rng.normal(size=(50_000, 1))).astype(np.float32)
+    mean = (20_000 + 0.01 * rng.normal(size=(50_000, 2))).astype(np.float32)
     assert codes.active_units(mean) == 0

@@ -57,7 +57,7 @@ def nll_by_quadrature(vae: VAE, images: np.ndarray, cells: int = CELLS[0], limit
     p(x) ~ sum over the grid of p(x|z) p(z) dz,  each z_i = sinh(u_i) at equal distances in u_i
 
     The sinh sets the points densely where the prior is and widely farther out. The sum is exact to rounding once the
-    points are closer than about half the deviation of p(z|x): call it with more `cells`, or see `quadrature_halves`.
+    points are no farther apart than the deviation of p(z|x): call it with more `cells`, or see `quadrature_halves`.
     A posterior much narrower than that may lie between the points of any check; then the importance-weighted estimate
     is lower than this.
 
