@@ -126,7 +126,7 @@ COMMANDS = sorted({(command, page_name(page)) for page in WRITTEN for command in
 
 
 def simple_commands(line: str) -> list[list[str]]:
-    """The words of each command of a line, without what stands before it (variables, nohup, srun) and a & at its end."""
+    """The words of each command of a line, without what stands before it (variables, nohup, srun) and a &."""
     parts = [shlex.split(part) for part in re.split(r"&&|&$", line) if part.strip()]
     for words in parts:
         while words and (words[0] == "nohup" or re.match(r"\w+=", words[0])):
