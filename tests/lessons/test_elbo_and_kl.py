@@ -368,7 +368,7 @@ def test_posterior_planes_show_the_prior_where_the_decoder_ignores_the_code(coll
 
 def test_a_reading_has_the_models_networks_and_weight_and_another_likelihood(collapsed, few):
     reading = with_likelihood(collapsed, Gaussian(0.3))
-    exact = measures.nll_by_quadrature(reading, few.test_images[:3], np.zeros((1, 2)), 64)
+    exact = measures.nll_by_quadrature(reading, few.test_images[:3], 64)
     squares = np.square(few.test_images[:3] - few.train_images.mean(axis=0)).sum(axis=(1, 2, 3))
     np.testing.assert_allclose(exact, at_variance(squares, 0.3, PIXELS), rtol=1e-4)
     np.testing.assert_array_equal(outputs(reading, np.ones((2, 2))), outputs(collapsed, np.ones((2, 2))))
