@@ -94,7 +94,7 @@ install() {
     watch_installation "$log" &
     watcher=$!
     trap 'kill '"$watcher"' 2>/dev/null || true' EXIT
-    if ! install_requirements >"$log" 2>&1; then
+    if ! install_requirements "$log"; then
         end_line
         fail "the installation failed: $(cause "$log") (all that pip said: $log); mend that and start again"
     fi
@@ -107,6 +107,7 @@ install() {
 # PIP_USER: some people's pip.conf asks for --user, which no virtual environment takes. The import shows that the
 # packages are where they should be, and compiles them.
 install_requirements() (
+    exec >"$1" 2>&1
     cd "$root"
     PIP_USER=0 "$python" -m pip install --disable-pip-version-check --progress-bar off -r requirements.txt &&
         "$python" -c "import vae_core.sweep.command"

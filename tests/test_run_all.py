@@ -229,6 +229,24 @@ def test_on_a_terminal_the_set_up_shows_what_pip_does_and_how_much_there_is(copy
     assert re.search(rb"0:\d\d, \d+ MB: Collecting keras", said)
 
 
+def test_ctrl_c_during_the_set_up_is_one_line(copy):
+    environment = os.environ | {"PYTHON": python_that_installs(copy, "echo Collecting keras; exec sleep 60")}
+    terminal, their_end = os.openpty()
+    command = ["setsid", "--ctty", "--wait", "bash", copy / "run_all.sh"]
+    ends = {"stdin": their_end, "stdout": their_end, "stderr": their_end}
+    process = subprocess.Popen(command, env=environment, **ends)
+    said = b""
+    while b"Collecting keras" not in said:
+        said += os.read(terminal, 1000)
+    os.write(terminal, b"\x03")
+    assert process.wait() == 130
+    os.close(their_end)
+    while b"anew" not in said:
+        said += os.read(terminal, 1000)
+    assert said.splitlines()[-1] == b"run_all.sh: interrupted; started again, the set-up begins anew"
+    assert not (copy / ".venv" / "installed").exists()
+
+
 def test_a_place_that_cannot_be_written_is_one_line(copy):
     with mounted(copy / "fixed", "size=1m") as place:
         for name in ("run_all.sh", "requirements.txt"):
