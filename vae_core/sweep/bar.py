@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from io import UnsupportedOperation
 from typing import TextIO
 
@@ -35,8 +36,9 @@ class Bar:
         raise NotImplementedError
 
     def say(self, line: str) -> None:
-        """Write a line above the bar."""
-        tqdm.write(line, file=self.stream)
+        """Write a line above the bar. A terminal that is gone stops no run."""
+        with suppress(OSError):
+            tqdm.write(line, file=self.stream)
 
     def __enter__(self):
         form = "{desc} |{bar}| {elapsed}{postfix}"
@@ -50,14 +52,15 @@ class Bar:
         self.thread.join()
         self.draw()
         self.tqdm.leave = error is None
-        self.tqdm.close()
-        if self.stream is not sys.stderr:
-            self.stream.close()
+        with suppress(OSError):
+            self.tqdm.close()
+            if self.stream is not sys.stderr:
+                self.stream.close()
 
     def draw(self) -> None:
         """Draw the bar, if there is a terminal."""
         if not self.tqdm.disable:
-            with self.lock:
+            with self.lock, suppress(OSError):
                 before, self.tqdm.n, words = self.state()
                 self.tqdm.set_description_str(before, refresh=False)
                 self.tqdm.set_postfix_str(words, refresh=False)
@@ -66,7 +69,8 @@ class Bar:
     def _keep_drawing(self) -> None:
         while not self.finished.wait(MINUTE if self.tqdm.disable else SECOND):
             if self.tqdm.disable:
-                before, _, words = self.state()
+                with self.lock:
+                    before, _, words = self.state()
                 self.say(f"{before}, {tqdm.format_interval(time.monotonic() - self.started)}: {words}")
             else:
                 self.draw()
@@ -85,34 +89,35 @@ class RunsBar(Bar):
 
     def show(self, name: str, phase: Phase) -> None:
         """Take note of what a run is at. A run that is done again starts anew."""
-        if name in self.waiting:
-            self.begun.setdefault(name, time.monotonic())
-            self.phases[name] = phase
-            self.draw()
+        with self.lock:  # the workers' messages come in a thread of their own
+            if name in self.waiting:
+                self.begun.setdefault(name, time.monotonic())
+                self.phases[name] = phase
+        self.draw()
 
     def finish(self, name: str, word: str) -> None:
         """Count a run as finished, and say how it went."""
-        del self.waiting[name]
-        self.phases.pop(name, None)
-        self.took.append(time.monotonic() - self.begun.pop(name, self.started))
+        with self.lock:
+            del self.waiting[name]
+            self.phases.pop(name, None)
+            self.took.append(time.monotonic() - self.begun.pop(name, self.started))
         self.say(f"{name}: {word}")
         self.draw()
 
     def state(self) -> tuple[str, float, str]:
         """Whole runs before the bar; in the bar also the shares of those in flight."""
-        phases = dict(self.phases)  # the workers' messages come in another thread
-        words = [f"{self.waiting[name]} {phase.words}" for name, phase in phases.items() if name in self.waiting]
+        words = [f"{self.waiting[name]} {phase.words}" for name, phase in self.phases.items()]
         done = self.total - len(self.waiting)
-        remaining = [f"about {minutes} min left"] if (minutes := self._minutes_left(len(phases))) else []
+        remaining = [f"about {minutes} min left"] if (minutes := self._minutes_left(len(self.phases))) else []
         now = remaining + (words or ["starting"]) if self.waiting else []
-        return f"{done}/{self.total} runs", done + sum(phase.share for phase in phases.values()), ", ".join(now)
+        return f"{done}/{self.total} runs", done + sum(phase.share for phase in self.phases.values()), ", ".join(now)
 
     def _minutes_left(self, workers: int) -> int | None:
         """What is left if each run takes as long as those that have finished; None as long as none has."""
         if not (self.took and self.waiting and workers):
             return None
         usual, now = sum(self.took) / len(self.took), time.monotonic()
-        left = sum(max(0.0, usual - (now - self.begun.get(name, now))) for name in list(self.waiting))
+        left = sum(max(0.0, usual - (now - self.begun.get(name, now))) for name in self.waiting)
         return max(1, math.ceil(left / workers / 60))
 
 
