@@ -298,5 +298,5 @@ images = {"on_demand": drawn[:8], "inpainting": pictures, "between_styles": betw
 images |= {"between_classes": between_classes, "styles_and_classes": both}
 runs.save_latent(run, runs.Latent(mean, log_var, data.test_labels), images, styles=styles[:8])
 vae.save_weights(run / "model.weights.h5")
-runs.finish_run(run, seconds)
+runs.finish_run(run, seconds, "conditional_vae")
 print("written:", os.path.relpath(run))

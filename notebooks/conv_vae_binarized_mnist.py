@@ -256,5 +256,5 @@ grids |= {"manifold_quantiles": at_quantiles, "quantiles": quantiles}
 arrays = runs.Latent(mean, log_var, data.test_labels, epochs=np.array(recorder.epochs), **grids)
 runs.save_latent(run, arrays, images={"fixed_sample": fixed_sample}, fixed_codes=fixed_codes)
 vae.save_weights(run / "model.weights.h5")
-runs.finish_run(run, seconds)
+runs.finish_run(run, seconds, "conv_vae_binarized_mnist")
 print("written:", os.path.relpath(run))

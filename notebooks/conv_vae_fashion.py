@@ -261,5 +261,5 @@ figures.save_figure(run / "decoder_manifold.png", figures.decoder_manifold(manif
 runs.save_latent(run, runs.Latent(mean, log_var, data.test_labels, manifold=manifold, axes=axes))
 runs.write_measures(run, measured[kl_weight])
 vae.save_weights(run / "model.weights.h5")
-runs.finish_run(run, seconds)
+runs.finish_run(run, seconds, "conv_vae_fashion")
 print("written:", os.path.relpath(run))

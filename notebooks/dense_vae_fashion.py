@@ -254,5 +254,5 @@ runs.write_measures(run, {**measured, **information, **judged})
 images = {"prior_samples": samples, "interpolation": decoded[lesson.CORNERS_ALIGNED], "blends": rows}
 runs.save_latent(run, runs.Latent(mean, log_var, data.test_labels), images, codes=codes)
 vae.save_weights(run / "model.weights.h5")
-runs.finish_run(run, seconds)
+runs.finish_run(run, seconds, "dense_vae_fashion")
 print("written:", os.path.relpath(run))

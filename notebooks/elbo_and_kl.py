@@ -436,5 +436,5 @@ codes = runs.Latent(mean=mean, log_var=log_var, labels=data.test_labels, manifol
 runs.save_latent(folder, codes)
 vae.save_weights(folder / "model.weights.h5")
 runs.write_measures(folder, measured)
-runs.finish_run(folder, seconds)
+runs.finish_run(folder, seconds, "elbo_and_kl")
 print("written:", os.path.relpath(folder))

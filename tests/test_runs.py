@@ -205,6 +205,12 @@ def test_another_run_in_the_same_folder_is_refused_and_nothing_is_touched(finish
     assert read_folder(finished) == before
 
 
+def test_a_run_of_another_notebook_with_parameters_of_the_same_names_is_refused(finished):
+    with pytest.raises(InputError, match=r"kl_00.50_seed0 holds a run of train_vae: choose another run_dir"):
+        runs.start_run(PARAMETERS, "abc", finished, "elbo_and_kl")
+    assert runs.is_done(finished)
+
+
 @pytest.mark.parametrize("name", ["config.json", "history.csv", "record.json", "thesis.tex"])
 def test_a_folder_with_files_of_ones_own_is_refused(tmp_path, name):
     (tmp_path / name).write_text("[]")

@@ -34,6 +34,7 @@ INSTALLED = not (PACKAGE.parent / "pyproject.toml").is_file()  # by `pip install
 PROJECT = Path.cwd() if INSTALLED else PACKAGE.parent
 NOTEBOOKS = PACKAGE / "notebooks" if INSTALLED else PROJECT / "notebooks"
 RESULTS = PROJECT / "results"
+REFERENCE = "train_vae"  # the notebook of the sweep that report, gallery and README are about
 RECORD = "record.json"
 NEEDED = ("config.json", "history.csv", "measures.json")  # by tables; all other files of a run may be left out
 MODEL_FILES = ("latent.npz", "model.weights.h5")
@@ -122,7 +123,7 @@ def start_run(
     folder = user_folder(run_dir, "run_dir")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _refuse_what_is_not_this_run(folder, config)
+        _refuse_what_is_not_this_run(folder, config, notebook or REFERENCE)
         (folder / RECORD).unlink(missing_ok=True)
         write_json(folder / "config.json", config)
     except OSError as error:
@@ -142,7 +143,7 @@ def user_folder(text: str | Path, name: str) -> Path:
         raise InputError(f"{name} {text}: there is no such home folder") from error
 
 
-def _refuse_what_is_not_this_run(folder: Path, config: Mapping[str, object]) -> None:
+def _refuse_what_is_not_this_run(folder: Path, config: Mapping[str, object], notebook: str) -> None:
     names = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
     others = [name for name in names if Path(name).suffix not in NO_RUN]
     try:
@@ -152,6 +153,9 @@ def _refuse_what_is_not_this_run(folder: Path, config: Mapping[str, object]) -> 
     if there != config:
         held = "a run with other settings" if isinstance(there, dict) and "kl_weight" in there else ", ".join(others)
         raise InputError(f"the run folder {folder} holds {held}: choose another run_dir")
+    # Two notebooks may have parameters of the same names. A record from before it named its notebook is taken for ours.
+    if is_done(folder) and (other := read_json(folder / RECORD).get("notebook", notebook)) != notebook:
+        raise InputError(f"the run folder {folder} holds a run of {other}: choose another run_dir")
 
 
 def run_config(parameters: Mapping[str, object], data_checksum: str) -> dict[str, object]:
@@ -200,17 +204,19 @@ def write_measures(folder: Path, measures: Mapping[str, object]) -> None:
         print(f"left out of measures.json, since not finite: {', '.join(missing)}")
 
 
-def finish_run(folder: Path, seconds: list[float]) -> None:
+def finish_run(folder: Path, seconds: list[float], notebook: str = "") -> None:
     """Write record.json: the hashes of the run's other files, and what the numbers do not depend on.
 
     Files that are older than the run's config.json are not its own. A notebook in the folder is the one that calls
     this, not yet whole: `update_record` adds it. The terminal, if there is one, is told where the folder is.
 
     seconds: what each epoch took; the first includes the compilation
+    notebook: what `start_run` was given
     """
     started = (folder / "config.json").stat().st_mtime_ns
     own = {path.name for path in folder.iterdir() if path.stat().st_mtime_ns >= started and path.suffix != ".ipynb"}
     record = {
+        "notebook": notebook or REFERENCE,
         "files": {name: digest for name, digest in file_hashes(folder).items() if name in own},
         "seconds_per_epoch": round(float(np.median(seconds)), 3),
         "training_seconds": round(sum(seconds), 3),
@@ -307,8 +313,8 @@ def _check_content(folder: Path) -> None:
 
 
 def _read_codes(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    latent = read_latent(path.parent)
-    return latent.mean, latent.log_var, latent.labels
+    with np.load(path) as arrays:  # the images in it, which are most of it, are not read
+        return arrays["mean"], arrays["log_var"], arrays["labels"]
 
 
 def _read(reader: Callable[[Path], object], path: Path) -> object:

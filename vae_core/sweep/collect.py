@@ -13,7 +13,6 @@ from vae_core.report.published import renew_pages
 from vae_core.report.sheets import draw_lesson_sheets, draw_sheets, write_tables
 from vae_core.sweep.bar import StepsBar
 from vae_core.sweep.execute import execute_notebook, last_line
-from vae_core.sweep.plan import REFERENCE
 from vae_core.sweep.publish import replace_notebook
 
 REPORT = "kl_sweep_report"
@@ -27,7 +26,7 @@ def collect(notebook: str, sweep_dir: Path, workspace: Path) -> dict[str, str]:
     Returns what went wrong, by the name of what was to be written; the runs, and all the others, are done all the same.
     """
     finished = runs.read_runs(runs.finished_folders(sweep_dir))
-    is_reference = notebook == REFERENCE
+    is_reference = notebook == runs.REFERENCE
     draw = draw_sheets if is_reference else draw_lesson_sheets
     steps = {TABLES: partial(write_tables, sweep_dir, finished), "figures": partial(draw, sweep_dir, finished)}
     steps |= {"explorer": partial(_write_explorer, sweep_dir)} if is_reference else {}

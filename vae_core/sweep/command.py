@@ -18,7 +18,7 @@ from vae_core.sweep import collect, publish
 from vae_core.sweep.bar import RunsBar
 from vae_core.sweep.closing import closing_words
 from vae_core.sweep.lock import InUseError, locked
-from vae_core.sweep.plan import REFERENCE, Run, plan, sort_out
+from vae_core.sweep.plan import Run, plan, sort_out
 from vae_core.sweep.remarks import remarks
 from vae_core.sweep.stopping import termination_as_interrupt
 from vae_core.sweep.workers import connect, execute_all
@@ -50,7 +50,7 @@ def sweep(options: argparse.Namespace, notebooks: Path) -> int:
     """Plan, run what is missing, collect, report; nothing is written before the plan is known to be sound."""
     results = runs.user_folder(options.results, "--results").resolve()
     planned = plan(options, notebooks)
-    system = "kl_sweep" if options.notebook == REFERENCE else f"lessons/{options.notebook}"
+    system = "kl_sweep" if options.notebook == runs.REFERENCE else f"lessons/{options.notebook}"
     sweep_dir = results / system / planned.dataset
     sort_out(planned, sweep_dir, options.rerun)  # refuses before a folder or a lock is made
     with locked(sweep_dir), publish.workspace(sweep_dir) as workspace:
@@ -95,7 +95,7 @@ def parser() -> argparse.ArgumentParser:
     add(
         "--notebook",
         metavar="NAME",
-        default=REFERENCE,
+        default=runs.REFERENCE,
         help="sweep over another notebook that has a kl_weight, such as conv_vae_fashion, into "
         "<results>/lessons/<notebook>/<dataset>/; default: train_vae",
     )

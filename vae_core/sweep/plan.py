@@ -15,7 +15,6 @@ from vae_core.environment import check_backend
 from vae_core.errors import InputError
 from vae_core.parameters import check_parameters
 
-REFERENCE = "train_vae"  # the notebook of the sweep that report, gallery and README are about
 KL_WEIGHTS = (0.0, 0.02, 0.1, 0.5, 1.0, 2.0, 10.0, 20.0)
 TYPES = {"float": float, "int": int, "str": str}
 INSTEAD = {
@@ -85,7 +84,7 @@ def plan(options: argparse.Namespace, notebooks: Path = runs.NOTEBOOKS) -> Plan:
     chosen = {name: _typed(text, name, declared) for name, text in _extra_parameters(options, declared).items()}
     chosen |= {"epochs": options.epochs} if options.epochs is not None else {}
     settings = _without_places(defaults | chosen)
-    default_weights = KL_WEIGHTS if options.notebook == REFERENCE else (settings["kl_weight"],)
+    default_weights = KL_WEIGHTS if options.notebook == runs.REFERENCE else (settings["kl_weight"],)
     combinations = [
         {"kl_weight": kl_weight, "seed": seed}
         for seed in dict.fromkeys(options.seeds)
