@@ -15,6 +15,16 @@ def pytest_configure(config):
     os.environ["TF_XLA_FLAGS"] = f"{XLA_CACHE}{config.cache.mkdir('xla')}"
 
 
+SLOW = {"digits_sweep", "executed", "fix", "installed", "mnist", "server", "stub_notebooks", "trained"}  # fixtures
+
+
+def pytest_collection_modifyitems(items):
+    """Mark what starts kernels, sweeps or browsers, or trains for seconds: -m "not slow" leaves it out."""
+    for item in items:
+        if SLOW & set(item.fixturenames):
+            item.add_marker("slow")
+
+
 def pytest_xdist_auto_num_workers(config):
     """One process more than there are cores, since some tests wait for a browser or for a worker that died."""
     return (os.cpu_count() or 1) + 1

@@ -230,6 +230,7 @@ def test_commands_of_every_kind_are_found():
     assert programs == set(CHECKS) | set(SHELL)
 
 
+@pytest.mark.slow
 def test_the_papermill_command_trains_one_model(tmp_path):
     command = next(line for line in commands_in(SWEEP) if line.startswith("papermill notebooks/train_vae.ipynb"))
     program, notebook, _, *arguments = shlex.split(command)
@@ -265,6 +266,7 @@ def test_the_jupytext_command_writes_and_updates_the_pair(tmp_path):
         compare_notebooks(pair, jupytext.read(source), fmt="py:percent")
 
 
+@pytest.mark.slow
 def test_the_python_examples_run(tmp_path, monkeypatch):
     variables: dict = {}
     examples = re.findall(r"^```python\n(.*?)^```$", PYTHON.read_text(), re.DOTALL | re.MULTILINE)

@@ -167,6 +167,7 @@ def test_weights_of_a_run_are_loaded_into_a_new_model(run, images):
     assert_same(vae, fresh, images)
 
 
+@pytest.mark.slow
 def test_another_process_loads_the_model_and_its_weights(run):
     folder, vae = run
     code = f"""

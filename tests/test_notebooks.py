@@ -72,6 +72,7 @@ def test_every_parameter_has_a_type_and_a_help_text(source):
     assert len(parameters) == len(cell.source.splitlines())  # papermill passes over lines that it cannot parse
 
 
+@pytest.mark.slow
 def test_dataset_auto_says_in_the_notebook_what_it_is_and_why(tmp_path, monkeypatch):
     (tmp_path / "no_folder").touch()  # so that there is no cache, and nothing can be downloaded into one
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "no_folder"))
@@ -85,6 +86,7 @@ def test_dataset_auto_says_in_the_notebook_what_it_is_and_why(tmp_path, monkeypa
     assert what.startswith("data set auto: this is digits: scikit-learn's 8x8")
 
 
+@pytest.mark.slow
 def test_a_bad_parameter_stops_train_vae_with_one_line_before_anything_is_written(tmp_path):
     notebook = runs.PROJECT / "notebooks" / "train_vae.ipynb"
     parameters = {"kl_weight": -1.0, "dataset": "digits", "run_dir": str(tmp_path / "run")}

@@ -41,6 +41,7 @@ def trained(dataset, kl_weight=1.0, seed=0, epochs=2, build=dense, **options):
     return vae, history
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("build", [dense, convolutional])
 def test_same_history_and_weights_as_plain_fit_with_the_same_batches_and_noise(few, build):
     vae, history = trained(few, kl_weight=0.7, build=build)
@@ -63,6 +64,7 @@ def test_same_history_and_weights_as_plain_fit_with_the_same_batches_and_noise(f
         np.testing.assert_allclose(ours, theirs, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("build", [dense, convolutional])
 def test_same_seed_gives_identical_history_and_weights_and_another_seed_others(even, build):
     (vae, history), (again, history_again) = trained(even, build=build), trained(even, build=build)

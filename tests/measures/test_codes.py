@@ -123,6 +123,7 @@ def test_neighbours_tell_classes_that_lie_apart_and_guess_where_they_do_not(rng)
     assert measured["knn_accuracy_se"] == pytest.approx(np.sqrt(p * (1 - p) / 499))
 
 
+@pytest.mark.slow
 def test_log_variances_beyond_single_precision_leave_all_measures_finite(digits):
     """A run with these settings was lost, since its information was NaN."""
     vae = reference_vae(0.02, seed=0, learning_rate=0.03)

@@ -37,6 +37,7 @@ def test_importance_weighting_falls_towards_the_quadrature_which_is_below_the_bo
     assert (measured["proposals"], measured["quadrature_change"] < 0.1) == (20_000, True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kl_weight", "epochs"), [(4.0, 1), (10.0, 2)])
 def test_quadrature_covers_posteriors_that_lie_far_from_all_codes(digits, kl_weight, epochs):
     """A code that has not yet spread: over a window around it the sum was 3.4 nats too high."""

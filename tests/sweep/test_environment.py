@@ -18,6 +18,8 @@ from vae_core.sweep.execute import KernelDiedError, execute_notebook
 from vae_core.sweep.kernel import last_words
 from vae_core.sweep.scratch import SOCKET, SWEEP, short_folder
 
+pytestmark = pytest.mark.slow
+
 LONG = "x" * 90  # more than a socket's path has room for beside the rest
 
 

@@ -268,6 +268,7 @@ def test_runs_of_other_code_are_kept_and_the_sweep_says_so(sweep_of, undisturbed
     assert_same_results(tmp_path / PLACE, undisturbed / PLACE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backlog", [None, 1], ids=["refuses", "says nothing"])
 def test_a_scheduler_that_does_not_answer_is_told_within_ten_seconds(backlog, tmp_path):
     with socket.socket() as taken:
@@ -382,6 +383,7 @@ def test_kernels_do_not_inherit_the_memory_setting_of_dasks_nannies(tmp_path):
     assert outcome.problem == "ValueError: None"
 
 
+@pytest.mark.slow
 def test_notebooks_that_raise_or_leave_early_have_failed_and_say_so(tmp_path):
     endings = {
         "raises": ("raise ValueError('one\\ntwo')", "two"),

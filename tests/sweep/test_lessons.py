@@ -15,6 +15,8 @@ from vae_core.report import published
 from vae_core.report.reading_order import READING_ORDER, Entry
 from vae_core.sweep.lessons.command import cost, main
 
+pytestmark = pytest.mark.slow
+
 ORDER = (
     Entry("raises", "an error", 0.5, "notebook"),
     Entry("alone", "a number", 1, "notebook"),
