@@ -11,6 +11,7 @@ import pytest
 from scipy.special import expit
 from scipy.stats import norm, skew
 
+from tests.first_cells import assert_refused
 from tests.test_notebooks import assert_publishable, streams
 from vae_core import figures, latent, measures, runs, training, tutorials
 from vae_core.errors import InputError
@@ -470,8 +471,5 @@ def test_the_table_of_the_tutorial_has_the_runs_numbers(executed):
 
 
 def test_a_bad_parameter_stops_the_notebook_with_one_line_before_anything_is_written(tmp_path):
-    parameters = {**SMALL, "latent_dim": 2, "run_dir": str(tmp_path / "run")}
-    with pytest.raises(papermill.PapermillExecutionError) as caught:
-        execute_notebook(NOTEBOOK, tmp_path / "out.ipynb", parameters, cwd=tmp_path)
-    assert [line.split(",")[0] for line in caught.value.traceback] == ["InputError: latent_dim must be at least 3"]
-    assert not (tmp_path / "run").exists()
+    message = "latent_dim must be at least 3, for principal components in three dimensions, not 2"
+    assert_refused(NOTEBOOK, {**SMALL, "latent_dim": 2}, message, tmp_path)

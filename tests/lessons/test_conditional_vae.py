@@ -6,12 +6,12 @@ import keras
 import nbformat
 import numpy as np
 import pandas as pd
-import papermill
 import pytest
 from keras import layers, ops
 from scipy.optimize import minimize_scalar
 from scipy.special import expit
 
+from tests.first_cells import assert_refused
 from tests.test_notebooks import assert_publishable, streams
 from vae_core import latent, measures, runs, training, tutorials
 from vae_core.errors import InputError
@@ -322,11 +322,8 @@ def test_what_cannot_be_shown_is_refused(changed, message):
 
 
 def test_a_bad_label_stops_the_notebook_with_one_line_before_anything_is_written(tmp_path):
-    parameters = {"label": 12, "dataset": "digits", "run_dir": str(tmp_path / "run")}
-    with pytest.raises(papermill.PapermillExecutionError) as caught:
-        execute_notebook(NOTEBOOK, tmp_path / "out.ipynb", parameters, cwd=tmp_path)
-    assert caught.value.traceback == ["InputError: label must be one of 0 to 9, the numbers of the classes, not 12"]
-    assert not (tmp_path / "run").exists()
+    message = "label must be one of 0 to 9, the numbers of the classes, not 12"
+    assert_refused(NOTEBOOK, {"label": 12}, message, tmp_path)
 
 
 def test_a_sweep_takes_a_parameter_that_is_a_word():

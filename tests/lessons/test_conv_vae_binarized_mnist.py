@@ -6,13 +6,13 @@ import keras
 import nbformat
 import numpy as np
 import pandas as pd
-import papermill
 import pytest
 import tensorflow as tf
 from PIL import Image
 from scipy.optimize import minimize_scalar
 from scipy.stats import norm
 
+from tests.first_cells import assert_refused
 from tests.test_notebooks import assert_publishable, streams
 from vae_core import latent, measures, runs, training
 from vae_core.lessons.conv_vae_binarized_mnist import figures as lesson_figures
@@ -122,11 +122,8 @@ def test_latent_npz_is_what_a_sweep_draws_from(executed, digits):
 
 
 def test_a_bad_architecture_stops_the_notebook_with_one_line_before_anything_is_written(tmp_path):
-    parameters = {"architecture": "resnet", "dataset": "digits", "run_dir": str(tmp_path / "run")}
-    with pytest.raises(papermill.PapermillExecutionError) as caught:
-        execute_notebook(NOTEBOOK, tmp_path / "out.ipynb", parameters, cwd=tmp_path)
-    assert caught.value.traceback == ["InputError: architecture must be one of conv, dense, not 'resnet'"]
-    assert not (tmp_path / "run").exists()
+    message = "architecture must be one of conv, dense, not 'resnet'"
+    assert_refused(NOTEBOOK, {"architecture": "resnet"}, message, tmp_path)
 
 
 def test_the_caption_of_a_sweep_has_the_floor_of_black_and_white_pixels(executed):

@@ -11,6 +11,7 @@ import pandas as pd
 import papermill
 import pytest
 
+from tests.first_cells import assert_refused
 from tests.test_notebooks import assert_publishable, streams
 from vae_core import runs, tutorials
 from vae_core.errors import InputError
@@ -126,11 +127,8 @@ def test_weights_and_points_that_cannot_be_shown_are_refused(name, value, messag
 
 
 def test_a_bad_parameter_stops_the_notebook_with_one_line_before_anything_is_written(tmp_path):
-    parameters = {**PARAMETERS, "compared_kl_weight": -1.0, "run_dir": str(tmp_path / "run")}
-    with pytest.raises(papermill.PapermillExecutionError) as caught:
-        execute_notebook(NOTEBOOK, tmp_path / "out.ipynb", parameters, cwd=tmp_path)
-    assert caught.value.traceback == ["InputError: compared_kl_weight must be at least 0, not -1.0"]
-    assert not (tmp_path / "run").exists()
+    message = "compared_kl_weight must be at least 0, not -1.0"
+    assert_refused(NOTEBOOK, {**PARAMETERS, "compared_kl_weight": -1.0}, message, tmp_path)
 
 
 def test_the_tutorial_s_loss_is_the_one_that_it_writes(rng):

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
 import numpy as np
@@ -20,10 +21,27 @@ from vae_core.errors import InputError
 from vae_core.report.sheets import ANIMATIONS, SHEETS
 from vae_core.sweep import command
 from vae_core.sweep.closing import OPEN_FIRST
+from vae_core.sweep.collect import collect
+from vae_core.sweep.execute import execute_notebook
 from vae_core.sweep.plan import plan, sort_out
 from vae_core.sweep.remarks import remarks
 
 SHEET_FILES = {f"{name}.png" for name in SHEETS} | {f"{name}.gif" for name in ANIMATIONS}
+
+
+def replace_config(folder: Path, config: dict) -> None:
+    """Make the folder one of a run with these settings."""
+    runs.write_json(folder / "config.json", config)
+    record = runs.read_json(folder / runs.RECORD)
+    record["files"]["config.json"] = hashlib.sha256((folder / "config.json").read_bytes()).hexdigest()
+    runs.write_json(folder / runs.RECORD, record)
+
+
+def without_setting(folder: Path, name: str) -> None:
+    """Make the folder one of a run from before there was such a parameter."""
+    config = runs.read_json(folder / "config.json")
+    del config[name]
+    replace_config(folder, config)
 
 
 def test_no_part_of_the_sweep_imports_keras():
@@ -101,34 +119,31 @@ def test_the_report_shows_the_sheets_and_the_computed_findings(digits_sweep):
     assert "0.5, 1 and 2 are best: by nll" in text
 
 
-def test_the_same_sweep_again_runs_nothing_and_changes_no_run(digits_sweep):
-    folder, arguments, _ = digits_sweep
-    before = {path: path.read_bytes() for path in folder.rglob("record.json")}
-    again = run_sweep(*arguments, "--seeds", 0, 1, "--results", folder.parent.parent)
-    assert again.returncode == 0
-    assert "6 of 6 runs are done already" in again.stderr
-    assert {path: path.read_bytes() for path in folder.rglob("record.json")} == before
-
-
+@pytest.mark.slow
 def test_a_sweep_over_another_notebook_goes_to_a_folder_of_its_own_with_tables_and_sheets(tmp_path):
     arguments = ("--notebook", "conv_vae_binarized_mnist", "--dataset", "digits", "--results", tmp_path)
     small = ("-p", "architecture", "dense", "-p", "batch_size", 100)
-    finished = run_sweep(*arguments, "--kl-weights", 0.5, 2, "--epochs", 1, *small)
+    finished = run_sweep(*arguments, "--kl-weights", 2, "--epochs", 1, *small)
     assert finished.returncode == 0, finished.stdout + finished.stderr
     folder = tmp_path / "lessons" / "conv_vae_binarized_mnist" / "digits"
-    names = {"kl_00.50_seed0", "kl_02.00_seed0"}
-    tables = {"summary.csv", "loss_table.csv", "loss_table.md"}
-    sheets = {"rate_distortion.png", "loss_curves.png", "latent_scatters.png", "decoder_manifolds.png"}
-    assert {path.name for path in folder.iterdir()} == names | tables | sheets | {".lock"}
-    for name in names:
-        assert runs.is_done(folder / name)
-        assert runs.read_json(folder / name / runs.RECORD)["notebook_seconds"] > 0
-        assert_publishable(folder / name / "run.ipynb")
+    run = folder / "kl_02.00_seed0"
+    names = {run.name, "summary.csv", "loss_table.csv", "loss_table.md", ".lock"}
+    assert {path.name for path in folder.iterdir()} == names
+    assert runs.is_done(run)
+    assert runs.read_json(run / runs.RECORD)["notebook_seconds"] > 0
+    assert_publishable(run / "run.ipynb")
     summary = pd.read_csv(folder / "summary.csv")
-    assert summary["architecture"].tolist() == ["dense", "dense"]
+    assert summary[["kl_weight", "architecture"]].values.tolist() == [[2, "dense"]]
     losses = pd.read_csv(folder / "loss_table.csv")
     assert losses["negative_elbo_mean"].tolist() == pytest.approx(summary["negative_elbo"].tolist())
     assert not [name for name in losses if name.startswith("architecture")]
+
+    other = shutil.copytree(run, folder / "kl_00.50_seed0")  # a second weight, without a second training
+    replace_config(other, runs.read_json(run / "config.json") | {"kl_weight": 0.5})
+    assert collect("conv_vae_binarized_mnist", folder, tmp_path) == {}
+    sheets = {"rate_distortion.png", "loss_curves.png", "latent_scatters.png", "decoder_manifolds.png"}
+    assert {path.name for path in folder.iterdir()} == names | sheets | {other.name}
+    assert pd.read_csv(folder / "loss_table.csv")["kl_weight"].tolist() == [0.5, 2]
 
 
 def test_a_notebook_that_makes_no_run_or_is_misspelt_is_refused_with_the_names_of_those_that_do():
@@ -192,27 +207,20 @@ def test_rerun_replaces_runs_and_loses_none_when_their_successors_fail(stub_note
     assert list((folder / "replaced").iterdir()) == []
 
 
-def without_setting(folder: Path, name: str) -> None:
-    """Make the folder one of a run from before there was such a parameter."""
-    config = runs.read_json(folder / "config.json")
-    del config[name]
-    runs.write_json(folder / "config.json", config)
-    record = runs.read_json(folder / runs.RECORD)
-    record["files"]["config.json"] = hashlib.sha256((folder / "config.json").read_bytes()).hexdigest()
-    runs.write_json(folder / runs.RECORD, record)
-
-
 def test_runs_that_are_older_than_a_parameter_count_as_made_at_its_default(digits_sweep, tmp_path):
     shutil.copytree(digits_sweep[0], tmp_path / "kl_sweep" / "digits")
     folder = tmp_path / "kl_sweep" / "digits"
     for name in ("kl_00.00_seed0", "kl_01.00_seed0"):
         without_setting(folder / name, "threads")
         assert runs.is_done(folder / name)
+    before = {path: path.read_bytes() for path in folder.rglob("record.json")}
+    assert len(before) == 6
     again = run_sweep(*digits_sweep[1], "--seeds", 0, 1, "--results", tmp_path)
     assert again.returncode == 0, again.stdout + again.stderr
     done, older = again.stderr.splitlines()[:2]
     assert done.startswith("6 of 6 runs are done already")
     assert older == "2 runs were made before threads existed: they count as threads 1"
+    assert {path: path.read_bytes() for path in folder.rglob("record.json")} == before  # nothing was run again
     assert pd.read_csv(folder / "summary.csv")["threads"].tolist() == 6 * [1]
     assert_publishable(folder / "report.ipynb")
 
@@ -297,28 +305,25 @@ def test_mnist_without_data_and_network_stops_before_anything_is_written(tmp_pat
     assert not (tmp_path / "results").exists()
 
 
+def test_relative_folders_of_data_are_those_of_the_caller_since_notebooks_run_elsewhere(tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    for variable in ("VAE_DATA_DIR", "KERAS_HOME"):
+        monkeypatch.setenv(variable, f"../{variable}")
+    plan(command.parser().parse_args(["--dataset", "digits"]))
+    for variable in ("VAE_DATA_DIR", "KERAS_HOME"):
+        assert os.environ[variable] == str(tmp_path.resolve() / variable)
+
+
 def test_real_mnist(mnist, tmp_path):
-    arguments = (
-        "--dataset",
-        "mnist",
-        "--kl-weights",
-        1,
-        "--epochs",
-        2,
-        "-p",
-        "hidden_units",
-        128,
-        "--results",
-        tmp_path,
-    )
-    relative = {"VAE_DATA_DIR": os.path.relpath(os.environ["VAE_DATA_DIR"])} if "VAE_DATA_DIR" in os.environ else {}
-    finished = run_sweep(*arguments, cwd=Path.cwd(), **relative)
-    assert finished.returncode == 0, finished.stderr
-    (measured,) = pd.read_csv(tmp_path / "kl_sweep" / "mnist" / "summary.csv").itertuples()
+    parameters = {"dataset": "mnist", "kl_weight": 1.0, "epochs": 2, "hidden_units": 128, "run_dir": str(tmp_path)}
+    here = Path.cwd()  # VAE_DATA_DIR may be relative to it
+    execute_notebook(runs.NOTEBOOKS / "train_vae.ipynb", tmp_path / "run.ipynb", parameters, cwd=here)
+    measured = SimpleNamespace(**runs.read_json(tmp_path / "measures.json"))
     assert measured.entropy_floor == pytest.approx(45.53, abs=0.01)
     assert 45.53 < measured.distortion < measured.negative_elbo < 175
     assert 1 < measured.mutual_information < measured.rate < 10
     assert measured.nll < measured.negative_elbo
-    latent = np.load(Path(tmp_path) / "kl_sweep" / "mnist" / "kl_01.00_seed0" / "latent.npz")
+    latent = np.load(tmp_path / "latent.npz")
     assert latent["mean"].shape == (10_000, 2)
     assert latent["manifold"].shape == (30, 30, 28, 28)
