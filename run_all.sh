@@ -11,22 +11,29 @@ export PYTHONUTF8=1 # in a locale of ASCII Python could not read our notebooks
 
 usage() {
     cat <<'HELP'
-./run_all.sh [OPTIONS]   set up .venv, run the sweep over the KL weights, write its report
-                         (about 8 minutes on two cores, two or three of them for the set-up)
-./run_all.sh lab [...]   set up .venv, open notebooks/ in JupyterLab; what follows goes to jupyter lab
-./run_all.sh lessons     run every lesson at its full settings into results/lessons/ (about 100 minutes on two cores)
-./run_all.sh publish     run the lessons and the authors' full sweep (MNIST, 3 seeds) into results/published/
+./run_all.sh [OPTIONS]   set up .venv, run the sweep over the KL weights, write
+                         its report (about 8 minutes on two cores, two or three
+                         of them for the set-up)
+./run_all.sh lab [...]   set up .venv, open notebooks/ in JupyterLab; what
+                         follows goes to jupyter lab
+./run_all.sh lessons     run every lesson at its full settings into
+                         results/lessons/ (about 100 minutes on two cores)
+./run_all.sh publish     run the lessons and the authors' full sweep (MNIST,
+                         3 seeds) into results/published/
                          (over 2 hours on two cores)
-./run_all.sh test [...]  set up .venv, run ruff and the tests (about 10 minutes on two cores); the rest goes to pytest
+./run_all.sh test [...]  set up .venv, run ruff and the tests (about 14 minutes
+                         on two cores); what follows goes to pytest
 ./run_all.sh --help      this text, and the options of the sweep
 
-Started again, the set-up skips what is installed and the sweep what is done. Examples:
+Started again, the set-up skips what is installed and the sweep what is done.
+Examples:
 
-  ./run_all.sh                               MNIST, 8 weights, 40 epochs (digits if MNIST is not available)
-  ./run_all.sh --dataset digits              a look in a few minutes, no network for data
+  ./run_all.sh                    MNIST, 8 weights, 40 epochs (digits if MNIST
+                                  is not available)
+  ./run_all.sh --dataset digits   a look in a few minutes, no network for data
   ./run_all.sh --kl-weights 0.25 0.75 --seeds 0 1 2
-  VAE_DATA_DIR=~/data ./run_all.sh           take the data from ~/data/mnist/*.gz
-  PYTHON=python3.12 ./run_all.sh             choose the Python for .venv
+  VAE_DATA_DIR=~/data ./run_all.sh   take the data from ~/data/mnist/*.gz
+  PYTHON=python3.12 ./run_all.sh     choose the Python for .venv
 
 HELP
 }
@@ -120,7 +127,7 @@ watch_installation() {
         seconds=1 start="\r\033[K" end=""
     fi
     while sleep "$seconds" >/dev/null 2>&1; do
-        printf "$start%.79s$end" "$(installed_so_far) $(tail -n 1 "$log")" >&2
+        printf "$start%.79s$end" "$(installed_so_far 2>/dev/null) $(tail -n 1 "$log")" >&2
     done
 }
 
@@ -144,6 +151,17 @@ help() {
     else
         echo "Once .venv is set up, this text goes on with all options of the sweep."
     fi
+}
+
+# A misspelt option is told before the set-up takes its minutes. Python's own check knows more, and comes after it.
+check_options() {
+    local word known
+    known=$(grep -so '"--[a-z-]*"' "$root/vae_core/sweep/command.py" | tr -d '"') || return 0
+    for word in "$@"; do
+        case "$word" in
+        --?*) grep -q -e "^${word%%=*}" <<<"$known" || fail "unknown option $word (--help lists the options)" ;;
+        esac
+    done
 }
 
 # `lessons` and `publish` take hours and no options: a slip of the keyboard must not start them.
@@ -203,6 +221,7 @@ test)
     fail "no command '$1': there are lab, lessons, publish and test, and the options of the sweep (--help)"
     ;;
 *)
+    check_options "$@"
     set_up
     exec "$python" -m vae_core.sweep "$@" # in this process: what ends it, ends the sweep
     ;;

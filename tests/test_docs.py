@@ -273,7 +273,7 @@ def test_the_python_examples_run(tmp_path, monkeypatch):
     fitted, loaded, watched, scheduled = (partial(exec, example, variables) for example in examples)
     monkeypatch.chdir(tmp_path)
     fitted()
-    run = Path("results/kl_sweep/digits/kl_04.00_seed0")
+    run = Path("results/kl_sweep/digits/kl_01.00_seed0")
     run.mkdir(parents=True)
     variables["vae"].save_weights(run / "model.weights.h5")
     image = latent.decode(variables["vae"], [[0.5, -1.0]])[0]

@@ -16,6 +16,8 @@ def copy(tmp_path):
     shutil.copy(runs.PROJECT / "run_all.sh", tmp_path)
     shutil.copy(runs.PROJECT / "requirements.txt", tmp_path)
     shutil.copytree(runs.NOTEBOOKS / ".jupyter", tmp_path / "notebooks" / ".jupyter")
+    (tmp_path / "vae_core" / "sweep").mkdir(parents=True)
+    shutil.copy(runs.PACKAGE / "sweep" / "command.py", tmp_path / "vae_core" / "sweep")  # it names the options
     return tmp_path
 
 
@@ -28,7 +30,7 @@ def tools_without_python(folder, python="exit 1"):
     """A PATH with what the script needs, and Pythons that all say no, as one that is too old does."""
     tools = folder / "bin"
     tools.mkdir()
-    for tool in ("bash", "dirname", "cmp", "cat", "cp"):
+    for tool in ("bash", "dirname", "cmp", "cat", "cp", "grep", "tr"):
         (tools / tool).symlink_to(shutil.which(tool))
     for name in ("python", "python3"):
         write_program(tools / name, python)
@@ -53,6 +55,13 @@ def test_a_command_with_a_typo_is_told_before_anything_is_installed(copy):
     assert finished.returncode == 2
     assert finished.stderr.startswith("run_all.sh: no command 'tset': there are lab, lessons, publish and test")
     assert len(finished.stderr.splitlines()) == 1
+    assert not (copy / ".venv").exists()
+
+
+def test_an_option_with_a_typo_is_told_before_anything_is_installed(copy):
+    finished = run_all(copy, "--dataset", "digits", "--epcohs=2", "-p", "learning_rate", "0.1")
+    assert finished.returncode == 2
+    assert finished.stderr == "run_all.sh: unknown option --epcohs=2 (--help lists the options)\n"
     assert not (copy / ".venv").exists()
 
 

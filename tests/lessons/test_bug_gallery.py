@@ -217,6 +217,7 @@ def test_mistake_and_fix_are_shown_on_the_same_axes(few, fix):
     np.testing.assert_array_equal(panels["fix: samples from the prior"].images[0].get_array().shape, (8 * 28, 8 * 28))
 
 
+@pytest.mark.slow
 def test_the_notebook_runs_and_has_a_row_for_every_mistake(tmp_path):
     notebook = runs.PROJECT / "notebooks" / "bug_gallery.ipynb"
     parameters = {"dataset": "digits", "epochs": 1, "seeds": 1, "hidden_units": 8, "threads": 1}

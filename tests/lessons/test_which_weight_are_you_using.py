@@ -125,6 +125,7 @@ def test_the_figure_shows_every_run_and_its_distance_from_the_first():
     assert table["farthest from the first"].tolist() == pytest.approx([0, 2, 0.02, 2e-5, 100])
 
 
+@pytest.mark.slow
 def test_the_notebook_converts_proves_and_shows(tmp_path):
     notebook = runs.PROJECT / "notebooks" / "which_weight_are_you_using.ipynb"
     own = {"likelihood": "gaussian", "pixels": 64, "latent_dim": 4, "reconstruction_factor": 0.5, "kl_factor": 2.0}

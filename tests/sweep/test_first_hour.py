@@ -92,13 +92,13 @@ def test_the_bar_of_the_runs_is_full_when_all_have_finished_and_not_before(monke
         assert shown.state() == ("0/3 runs", 0, "starting")
         shown.show("kl_00.00_seed0", Phase("measuring", 0.9))
         shown.show("kl_00.50_seed0", Phase("epoch 2/3", 0.5))
-        assert shown.state() == ("0/3 runs", pytest.approx(1.4), "0: measuring, 0.5: epoch 2/3")
+        assert shown.state() == ("0/3 runs", pytest.approx(1.4), "kl 0: measuring, kl 0.5: epoch 2/3")
         now[0] += 600
         shown.finish("kl_00.00_seed0", "done")
         shown.show("kl_00.00_seed0", Phase("writing", 0.9))  # a message that comes late
         shown.show("kl_01.00_seed0", Phase("starting", 0))
         now[0] += 60
-        assert shown.state() == ("1/3 runs", pytest.approx(1.5), "about 5 min left, 0.5: epoch 2/3, 1: starting")
+        assert shown.state() == ("1/3 runs", pytest.approx(1.5), "about 5 min left, kl 0.5: epoch 2/3, kl 1: starting")
         shown.show("kl_00.50_seed0", Phase("starting", 0))  # its kernel died
         assert shown.state()[1] == 1
         shown.finish("kl_00.50_seed0", "failed")
@@ -110,7 +110,7 @@ def test_the_bar_of_the_runs_is_full_when_all_have_finished_and_not_before(monke
 def test_runs_of_several_seeds_are_told_apart():
     with bar.RunsBar(planned((1.0, 0), (1.0, 1))) as shown:
         shown.show("kl_01.00_seed1", Phase("measuring", 0.9))
-        assert shown.state()[2] == "1 (seed 1): measuring"
+        assert shown.state()[2] == "kl 1 (seed 1): measuring"
 
 
 def test_a_bar_over_steps_is_full_at_its_end_and_not_before():
@@ -136,9 +136,9 @@ def test_a_sweep_on_a_terminal_shows_what_it_is_at_and_closes_within_80_columns(
     assert terminal.read_to_the_end() == 0, terminal.said
     lines = re.sub(r"\x1b\[\w", "", terminal.said).replace("\r", "\n").splitlines()
     at_work, done = ([line for line in lines if line.startswith(f"{number}/1 runs |")] for number in (0, 1))
-    assert any(line.endswith(", 1: starting") for line in at_work)
-    assert any(re.search(r", 1: epoch \d+/20$", line) for line in at_work)
-    assert all(line.endswith("starting") or "1: " in line for line in at_work)
+    assert any(line.endswith(", kl 1: starting") for line in at_work)
+    assert any(re.search(r", kl 1: epoch \d+/20$", line) for line in at_work)
+    assert all(line.endswith("starting") or "kl 1: " in line for line in at_work)
     assert done
     assert any(line.endswith(", tables") for line in lines if line.startswith("collecting |"))
     first = next(number for number, line in enumerate(lines) if line.startswith("1 of 1 runs are done, in "))

@@ -41,7 +41,7 @@ class Bar:
             tqdm.write(line, file=self.stream)
 
     def __enter__(self):
-        form = "{desc} |{bar}| {elapsed}{postfix}"
+        form = "{desc} |{bar:16}| {elapsed}{postfix}"  # a bar that grew shorter with more words would seem to go back
         self.tqdm = tqdm(total=self.total, bar_format=form, file=self.stream, dynamic_ncols=True, disable=None)
         self.draw()
         self.thread.start()
@@ -145,7 +145,8 @@ class StepsBar(Bar):
 def _labels(runs: Sequence[Run]) -> list[str]:
     """Short names of runs: the weight, and the seed where there are several."""
     several = len({run.config["seed"] for run in runs}) > 1
-    return [f"{run.config['kl_weight']:g}" + (f" (seed {run.config['seed']})" if several else "") + ":" for run in runs]
+    seeds = [f" (seed {run.config['seed']})" if several else "" for run in runs]
+    return [f"kl {run.config['kl_weight']:g}{seed}:" for run, seed in zip(runs, seeds, strict=True)]
 
 
 def _own_stderr() -> TextIO:

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from multiprocessing import resource_tracker
 from pathlib import Path
 
 import dask
@@ -67,6 +68,7 @@ def _local(workers: int, scratch: Path) -> Iterator[Client]:
 
 @contextmanager
 def _cluster(options: Mapping[str, object]) -> Iterator[LocalCluster]:
+    resource_tracker.ensure_running()  # the thread that starts Python's helper process has SIGINT unblocked by it
     with ThreadPoolExecutor(1, initializer=_block_interrupts) as executor:
         cluster = executor.submit(LocalCluster, **options).result()
     try:
