@@ -382,7 +382,7 @@ def test_the_numbers_of_the_hook_are_in_the_executed_notebook():
     rate, active = next(row for row in rows if len(row) == 2)
     (copy, *_), *_ = (line.split(": the mean image for all")[1].split() for line in table_rows(WHICH_WEIGHT, "none:"))
     assert (kl_weight, active) == ("12.25", "0.0")
-    assert f"Its code carries {rate} nats per image" in prose(README)
+    assert f"Its codes carry {rate} nats per image" in prose(README)
     assert f"error is {error}; drawing the mean training image for every input gives {copy}." in prose(README)
     assert float(error) > float(copy)
 
