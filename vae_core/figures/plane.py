@@ -49,7 +49,7 @@ def rate_distortion(runs: Runs) -> Figure:
         words = {"xytext": (-6, 3), "textcoords": "offset points", "color": FLOOR, "ha": "right", "va": "bottom"}
         axes.annotate(f"no decoder is below {floor:.1f}", (right, floor), **words)
     limit_line = axes.axvline(limit, color=LIMIT, linestyle="--", linewidth=1.5)
-    axes.annotate(f" ln N = {limit:.2f}", (limit, floor + 0.12 * (corner - floor)), color=LIMIT)
+    axes.annotate(f"  ln N = {limit:.2f}", (limit, floor + 0.12 * (corner - floor)), color=LIMIT)
     axes.scatter([0], [corner], marker="X", s=110, color="black", zorder=3)
     groups = measures.groupby(kl_weight)
     for color, (_, points) in zip(weight_colors(len(groups)), groups, strict=True):

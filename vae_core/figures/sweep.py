@@ -64,7 +64,7 @@ def rate_split(losses: pd.DataFrame, information_limit: float) -> Figure:
     width = 0.8 if _few(losses) else 1
     right.bar(places, shares, width, color=SPLIT["mutual_information"])
     right.bar(places, 1 - shares, width, bottom=shares, color=SPLIT["marginal_kl"])
-    right.set(ylabel="share of the rate (where there is one)", ylim=(0, 1))
+    right.set(ylabel="share of the rate", ylim=(0, 1))
     for axes in (left, right):
         _weight_axis(axes, losses)
     figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=len(SPLIT))
