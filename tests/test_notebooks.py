@@ -13,10 +13,10 @@ import pytest
 from jupytext.compare import compare_notebooks
 
 from vae_core import runs
+from vae_core.execution.notebook import execute_notebook
 from vae_core.report.published import LESSONS, PUBLISHED, SWEEPS, gallery_page, read_sweep
 from vae_core.report.reading_order import READING_ORDER
 from vae_core.report.tables import loss_table_page
-from vae_core.sweep.execute import execute_notebook
 
 NOTEBOOKS = sorted((runs.PROJECT / "notebooks").glob("*.py"))
 RUN_FILES = {

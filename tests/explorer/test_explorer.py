@@ -19,13 +19,13 @@ from selenium.webdriver.common.keys import Keys
 from tests.explorer.browser import CHROMIUM, DRIVER, offline_browser, open_page, screenshot, use_scheme, wait
 from vae_core import data, runs
 from vae_core.errors import InputError
+from vae_core.execution.notebook import execute_notebook
 from vae_core.explorer import __main__ as command
 from vae_core.explorer import page as explorer
 from vae_core.latent import decode
 from vae_core.models import VAE, dense_decoder, dense_encoder, reference_vae
 from vae_core.report.published import SWEEPS
 from vae_core.report.sheets import write_tables
-from vae_core.sweep.execute import execute_notebook
 
 WEIGHTS = (0.0, 1.0, 4.0)
 SHOWN = 200  # of the 297 test images of digits

@@ -15,11 +15,11 @@ from tests.first_cells import assert_refused
 from tests.test_notebooks import assert_publishable, streams
 from vae_core import figures, latent, measures, runs, training, tutorials
 from vae_core.errors import InputError
+from vae_core.execution.notebook import execute_notebook
 from vae_core.lessons.autoencoder_vs_vae import convergence, model, tutorial
 from vae_core.lessons.autoencoder_vs_vae import figures as lesson_figures
 from vae_core.lessons.autoencoder_vs_vae import measures as lesson
 from vae_core.losses import kl_divergence
-from vae_core.sweep.execute import execute_notebook
 
 NOTEBOOK = runs.PROJECT / "notebooks" / "autoencoder_vs_vae.ipynb"
 SMALL = {"dataset": "digits", "epochs": 1, "batch_size": 100, "hidden_units": 16, "latent_dim": 4, "seeds": 1}

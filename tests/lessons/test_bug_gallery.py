@@ -12,12 +12,12 @@ from keras import ops
 
 from tests.test_notebooks import assert_publishable
 from vae_core import runs, training
+from vae_core.execution.notebook import execute_notebook
 from vae_core.lessons.bug_gallery import figures, measures
 from vae_core.lessons.bug_gallery import model as gallery
 from vae_core.likelihoods import BERNOULLI
 from vae_core.losses import kl_divergence
 from vae_core.models import dense_decoder, dense_encoder, reference_vae
-from vae_core.sweep.execute import execute_notebook
 
 MEAN, OUTPUT = np.array([1.0, -2.0], "float32"), np.array([0.5, -2.2], "float32")  # what the encoder puts out
 SAMPLED_FROM = {  # for each variant, mean and standard deviation of its draws

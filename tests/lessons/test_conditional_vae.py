@@ -15,13 +15,13 @@ from tests.first_cells import assert_refused
 from tests.test_notebooks import assert_publishable, streams
 from vae_core import latent, measures, runs, training, tutorials
 from vae_core.errors import InputError
+from vae_core.execution.notebook import execute_notebook
 from vae_core.lessons.conditional_vae import measures as lesson
 from vae_core.lessons.conditional_vae import model
 from vae_core.lessons.conditional_vae.model import one_hot
 from vae_core.likelihoods import SQUARED_ERROR
 from vae_core.models import VAE, conv_decoder, conv_encoder
 from vae_core.sweep import command
-from vae_core.sweep.execute import execute_notebook
 from vae_core.sweep.plan import plan
 
 NOTEBOOK = runs.PROJECT / "notebooks" / "conditional_vae.ipynb"

@@ -15,6 +15,7 @@ from scipy.stats import norm
 from tests.first_cells import assert_refused
 from tests.test_notebooks import assert_publishable, streams
 from vae_core import latent, measures, runs, training
+from vae_core.execution.notebook import execute_notebook
 from vae_core.lessons.conv_vae_binarized_mnist import figures as lesson_figures
 from vae_core.lessons.conv_vae_binarized_mnist import measures as lesson
 from vae_core.lessons.conv_vae_binarized_mnist import tutorial
@@ -22,7 +23,6 @@ from vae_core.lessons.conv_vae_binarized_mnist.model import ARCHITECTURES
 from vae_core.likelihoods import BERNOULLI
 from vae_core.losses import kl_divergence
 from vae_core.report import tables
-from vae_core.sweep.execute import execute_notebook
 from vae_core.tutorials import TUTORIAL_FILE
 
 NOTEBOOK = runs.PROJECT / "notebooks" / "conv_vae_binarized_mnist.ipynb"

@@ -15,13 +15,13 @@ from tests.first_cells import assert_refused
 from tests.test_notebooks import assert_publishable, streams
 from vae_core import runs, tutorials
 from vae_core.errors import InputError
+from vae_core.execution.notebook import execute_notebook
 from vae_core.lessons.conv_vae_fashion import measures as lesson
 from vae_core.lessons.conv_vae_fashion import tutorial
 from vae_core.lessons.conv_vae_fashion.model import four_conv_decoder, four_conv_encoder, four_conv_vae
 from vae_core.likelihoods import BERNOULLI
 from vae_core.losses import kl_divergence
 from vae_core.parameters import check_parameters
-from vae_core.sweep.execute import execute_notebook
 
 NOTEBOOK = runs.PROJECT / "notebooks" / "conv_vae_fashion.ipynb"
 FILES = {

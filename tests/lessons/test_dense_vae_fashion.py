@@ -12,6 +12,7 @@ from keras import layers, ops
 from tests.first_cells import assert_refused
 from tests.test_notebooks import assert_publishable
 from vae_core import runs
+from vae_core.execution.notebook import execute_notebook
 from vae_core.latent import sample_prior
 from vae_core.lessons.dense_vae_fashion import figures, measures, tutorial
 from vae_core.lessons.dense_vae_fashion.model import (
@@ -24,7 +25,6 @@ from vae_core.lessons.dense_vae_fashion.model import (
 )
 from vae_core.likelihoods import BERNOULLI
 from vae_core.losses import kl_divergence
-from vae_core.sweep.execute import execute_notebook
 from vae_core.tutorials import TUTORIAL_FILE, tutorial_table
 
 NOTEBOOK = runs.PROJECT / "notebooks" / "dense_vae_fashion.ipynb"

@@ -16,6 +16,7 @@ from tests.first_cells import assert_refused
 from tests.test_notebooks import assert_publishable
 from vae_core import measures, runs, tutorials
 from vae_core.data import Dataset
+from vae_core.execution.notebook import execute_notebook
 from vae_core.latent import encode, outputs
 from vae_core.lessons.elbo_and_kl import measures as numbers
 from vae_core.lessons.elbo_and_kl import model as models
@@ -34,7 +35,6 @@ from vae_core.lessons.elbo_and_kl.model import (
     with_likelihood,
 )
 from vae_core.likelihoods import SQUARED_ERROR, Gaussian
-from vae_core.sweep.execute import execute_notebook
 from vae_core.training import train
 
 NOTEBOOK = runs.PROJECT / "notebooks" / "elbo_and_kl.ipynb"

@@ -10,8 +10,8 @@ from scipy.stats import norm
 
 from tests.test_notebooks import assert_publishable
 from vae_core import runs
+from vae_core.execution.notebook import execute_notebook
 from vae_core.lessons.the_prior import figures, measures
-from vae_core.sweep.execute import execute_notebook
 
 
 @pytest.mark.parametrize(("mean", "deviation"), [(0, 1), (3, 1), (0, 0.05), (-1, 2)])

@@ -9,10 +9,10 @@ import pytest
 
 from tests.test_notebooks import assert_publishable
 from vae_core import figures, runs
+from vae_core.execution.notebook import execute_notebook
 from vae_core.lessons.which_weight_are_you_using import measures, model
 from vae_core.lessons.which_weight_are_you_using.published import BY_NAME, PUBLISHED
 from vae_core.models import reference_vae
-from vae_core.sweep.execute import execute_notebook
 
 OFF_SCALE = ("Chollet, first edition", "Keras example with deconvolutions, old")
 ON_SCALE = [row for row in PUBLISHED if row.kl_weight is not None]

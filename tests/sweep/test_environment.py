@@ -13,10 +13,10 @@ from nbformat import NO_CONVERT, reads
 from tests.sweep.stub import notebook_with
 from vae_core import provenance, runs
 from vae_core.errors import InputError
-from vae_core.sweep import scratch
-from vae_core.sweep.execute import KernelDiedError, execute_notebook
-from vae_core.sweep.kernel import last_words
-from vae_core.sweep.scratch import SOCKET, SWEEP, short_folder
+from vae_core.execution import scratch
+from vae_core.execution.kernel import last_words
+from vae_core.execution.notebook import KernelDiedError, execute_notebook
+from vae_core.execution.scratch import SOCKET, SWEEP, short_folder
 
 pytestmark = pytest.mark.slow
 

@@ -19,11 +19,14 @@ import pytest
 from tests.sweep.running import stub_command
 from tests.sweep.test_faults import assert_gone, below, wait_for
 from vae_core import runs
-from vae_core.sweep import bar, collect
+from vae_core.execution import bar as bars
+from vae_core.execution.bar import StepsBar
+from vae_core.execution.stopping import termination_as_interrupt
+from vae_core.report import collect
+from vae_core.sweep.bar import RunsBar
 from vae_core.sweep.closing import closing_words
 from vae_core.sweep.phases import Phase, phase
 from vae_core.sweep.plan import Run
-from vae_core.sweep.stopping import termination_as_interrupt
 
 
 def planned(*weights_and_seeds) -> list[Run]:
@@ -88,7 +91,7 @@ def test_the_phase_of_a_run_is_told_from_its_files(tmp_path, files, words, share
 def test_the_bar_of_the_runs_is_full_when_all_have_finished_and_not_before(monkeypatch):
     now = [1000.0]
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
-    with bar.RunsBar(planned((0.0, 0), (0.5, 0), (1.0, 0))) as shown:
+    with RunsBar(planned((0.0, 0), (0.5, 0), (1.0, 0))) as shown:
         assert shown.state() == ("0/3 runs", 0, "starting")
         shown.show("kl_00.00_seed0", Phase("measuring", 0.9))
         shown.show("kl_00.50_seed0", Phase("epoch 2/3", 0.5))
@@ -108,13 +111,13 @@ def test_the_bar_of_the_runs_is_full_when_all_have_finished_and_not_before(monke
 
 
 def test_runs_of_several_seeds_are_told_apart():
-    with bar.RunsBar(planned((1.0, 0), (1.0, 1))) as shown:
+    with RunsBar(planned((1.0, 0), (1.0, 1))) as shown:
         shown.show("kl_01.00_seed1", Phase("measuring", 0.9))
         assert shown.state()[2] == "kl 1 (seed 1): measuring"
 
 
 def test_a_bar_over_steps_is_full_at_its_end_and_not_before():
-    with bar.StepsBar("collecting", ("tables", "report")) as shown:
+    with StepsBar("collecting", ("tables", "report")) as shown:
         assert shown.state() == ("collecting", 0, "tables")
         shown.step("report")
         assert shown.state() == ("collecting", 1, "report")
@@ -122,11 +125,11 @@ def test_a_bar_over_steps_is_full_at_its_end_and_not_before():
 
 
 def test_without_a_terminal_a_line_comes_every_minute(monkeypatch):
-    monkeypatch.setattr(bar, "MINUTE", 0.01)
+    monkeypatch.setattr(bars, "MINUTE", 0.01)
     receiving, sending = os.pipe()
     with os.fdopen(receiving) as lines, os.fdopen(sending, "w") as stderr:
         monkeypatch.setattr(sys, "stderr", stderr)
-        with bar.StepsBar("collecting", ("tables", "report")):
+        with StepsBar("collecting", ("tables", "report")):
             assert [lines.readline() for _ in range(2)] == ["collecting, 00:00: tables\n"] * 2
 
 

@@ -12,9 +12,11 @@ from tests.sweep.stub import notebook_with
 from tests.sweep.test_faults import mounted
 from vae_core import runs
 from vae_core.errors import InputError
+from vae_core.execution.places import private_folder, replace_notebook
 from vae_core.explorer.__main__ import main as explore
 from vae_core.provenance import provenance
-from vae_core.sweep import collect, command, publish
+from vae_core.report import collect
+from vae_core.sweep import command, publish
 from vae_core.sweep.execute import Outcome
 from vae_core.sweep.lessons.command import main as run_lessons
 from vae_core.sweep.plan import plan, sort_out
@@ -56,7 +58,7 @@ def outcome_of(run, folder, problem=None):
 def publish_anew(run, sweep_dir, problem=None):
     """Put a new run in the place of what is there, as a sweep does."""
     publish.move_aside([run], sweep_dir)
-    with publish.workspace(sweep_dir) as workspace:
+    with private_folder(sweep_dir) as workspace:
         outcome = outcome_of(run, workspace / "of a worker", problem)
         return publish.publish(run.name, outcome, sweep_dir, workspace)
 
@@ -207,7 +209,7 @@ def test_what_somebody_put_in_the_runs_place_meanwhile_is_kept(at_two_weights, s
     run = at_two_weights.runs[1]
     (sweep_dir / run.name / "notes.txt").write_text("restored from a backup")
     outcome = outcome_of(run, tmp_path / "of a worker")
-    with publish.workspace(sweep_dir) as workspace:
+    with private_folder(sweep_dir) as workspace:
         assert publish.publish(run.name, outcome, sweep_dir, workspace) is None
     assert "notes.txt" in read_folder(sweep_dir / "kept" / run.name)
 
@@ -215,7 +217,7 @@ def test_what_somebody_put_in_the_runs_place_meanwhile_is_kept(at_two_weights, s
 def test_on_a_full_disk_a_run_leaves_its_notebook_and_no_weights(at_two_weights, tmp_path):
     run = at_two_weights.runs[1]
     outcome = outcome_of(run, tmp_path / "of a worker")
-    with mounted(tmp_path / "small", "size=1m") as sweep_dir, publish.workspace(sweep_dir) as workspace:
+    with mounted(tmp_path / "small", "size=1m") as sweep_dir, private_folder(sweep_dir) as workspace:
         too_large = Outcome(outcome.files | {"model.weights.h5": bytes(2**21)}, None)
         problem = publish.publish(run.name, too_large, sweep_dir, workspace)
         assert problem == "its results cannot be written (No space left on device)"
@@ -302,7 +304,7 @@ def test_a_report_that_somebody_has_written_into_is_kept(tmp_path, edited):
     for before in (edited, whole):
         (tmp_path / "report.ipynb").write_bytes(before)
         (tmp_path / "new.ipynb").write_bytes(whole)
-        publish.replace_notebook(tmp_path / "new.ipynb", tmp_path / "report.ipynb")
+        replace_notebook(tmp_path / "new.ipynb", tmp_path / "report.ipynb")
         assert (tmp_path / "report.ipynb").read_bytes() == whole
         assert read_folder(tmp_path / "kept") == {"report.ipynb": edited}
 

@@ -18,11 +18,11 @@ from tests.sweep.running import run_stub_sweep, run_sweep
 from tests.test_notebooks import RUN_FILES, assert_publishable
 from vae_core import data, runs
 from vae_core.errors import InputError
+from vae_core.execution.notebook import execute_notebook
+from vae_core.report.collect import collect
 from vae_core.report.sheets import ANIMATIONS, SHEETS
 from vae_core.sweep import command
 from vae_core.sweep.closing import OPEN_FIRST
-from vae_core.sweep.collect import collect
-from vae_core.sweep.execute import execute_notebook
 from vae_core.sweep.plan import plan, sort_out
 from vae_core.sweep.remarks import remarks
 

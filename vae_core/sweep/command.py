@@ -13,14 +13,16 @@ from pathlib import Path
 from vae_core import runs
 from vae_core.data import SOURCES
 from vae_core.errors import InputError
+from vae_core.execution.lock import InUseError, locked
+from vae_core.execution.places import private_folder
+from vae_core.execution.stopping import termination_as_interrupt
+from vae_core.report import collect
 from vae_core.startup import INTERRUPTED
-from vae_core.sweep import collect, publish
+from vae_core.sweep import publish
 from vae_core.sweep.bar import RunsBar
 from vae_core.sweep.closing import closing_words
-from vae_core.sweep.lock import InUseError, locked
 from vae_core.sweep.plan import Run, plan, sort_out
 from vae_core.sweep.remarks import remarks
-from vae_core.sweep.stopping import termination_as_interrupt
 from vae_core.sweep.workers import connect, execute_all
 
 IN_USE = 75  # EX_TEMPFAIL of sysexits.h: try again later
@@ -53,7 +55,7 @@ def sweep(options: argparse.Namespace, notebooks: Path) -> int:
     system = "kl_sweep" if options.notebook == runs.REFERENCE else f"lessons/{options.notebook}"
     sweep_dir = results / system / planned.dataset
     sort_out(planned, sweep_dir, options.rerun)  # refuses before a folder or a lock is made
-    with locked(sweep_dir), publish.workspace(sweep_dir) as workspace:
+    with locked(sweep_dir), private_folder(sweep_dir) as workspace:
         found = sort_out(planned, sweep_dir, options.rerun)
         for remark in remarks(planned, found):
             print(remark, file=sys.stderr)

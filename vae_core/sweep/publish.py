@@ -7,14 +7,12 @@
 """
 
 import shutil
-import tempfile
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
-import nbformat
-
 from vae_core import runs
+from vae_core.execution.places import put
 from vae_core.sweep.execute import Outcome
 from vae_core.sweep.plan import Run
 
@@ -22,21 +20,12 @@ FAILURE = "failure.json"
 LEFT_BY_A_FAILURE = ("run.ipynb", "stderr.log")  # the weights of a run that failed only fill the disk
 
 
-@contextmanager
-def workspace(sweep_dir: Path) -> Iterator[Path]:
-    """A private folder on the disk of the results, so that a finished run appears by one rename."""
-    for left_by_a_killed_sweep in sweep_dir.glob(".running-*"):
-        shutil.rmtree(left_by_a_killed_sweep, ignore_errors=True)
-    with tempfile.TemporaryDirectory(prefix=".running-", dir=sweep_dir, ignore_cleanup_errors=True) as folder:
-        yield Path(folder)
-
-
 def move_aside(missing: Iterable[Run], sweep_dir: Path) -> None:
     """Take out of the sweep what stands where a run will be: a run with other settings, or what is no run."""
     for run in missing:
         folder = sweep_dir / run.name
         if folder.exists():
-            _put(folder, sweep_dir / ("kept" if runs.fault_in_sweep(folder) else "replaced"))
+            put(folder, sweep_dir / ("kept" if runs.fault_in_sweep(folder) else "replaced"))
 
 
 def publish(name: str, outcome: Outcome, sweep_dir: Path, workspace: Path) -> str | None:
@@ -54,24 +43,10 @@ def publish(name: str, outcome: Outcome, sweep_dir: Path, workspace: Path) -> st
     return problem
 
 
-def replace_notebook(executed: Path, target: Path) -> None:
-    """Put an executed notebook in the place of the one before, which is kept if somebody has written into its cells."""
-    if target.is_file() and _sources(target) != _sources(executed):
-        _put(target, target.parent / "kept")
-    executed.replace(target)
-
-
-def _sources(notebook: Path) -> list[str] | None:
-    try:
-        return [cell.source for cell in nbformat.read(notebook, nbformat.NO_CONVERT).cells]
-    except (ValueError, TypeError, AttributeError, KeyError):  # it is no notebook any more
-        return None
-
-
 def _place_run(name: str, files: Mapping[str, bytes], sweep_dir: Path, workspace: Path) -> None:
     folder = _written(workspace / name, files)
     if (sweep_dir / name).exists():  # somebody has put it there while the run went on
-        _put(sweep_dir / name, sweep_dir / "kept")
+        put(sweep_dir / name, sweep_dir / "kept")
     folder.rename(sweep_dir / name)
     with suppress(OSError):  # the run is in its place
         _clear(sweep_dir / "failed" / name, FAILURE)
@@ -82,7 +57,7 @@ def _place_failure(name: str, problem: str, files: Mapping[str, bytes], sweep_di
     folder = _written(workspace / name, {left: files[left] for left in LEFT_BY_A_FAILURE if left in files})
     runs.write_json(folder / FAILURE, {"problem": problem, "files": runs.file_hashes(folder)})
     _clear(sweep_dir / "failed" / name, FAILURE)
-    _put(folder, sweep_dir / "failed")
+    put(folder, sweep_dir / "failed")
 
 
 def _written(folder: Path, files: Mapping[str, bytes]) -> Path:
@@ -99,7 +74,7 @@ def _clear(folder: Path, record_name: str) -> None:
     if _is_as_written(folder, record_name):
         shutil.rmtree(folder)
     else:
-        _put(folder, folder.parent.parent / "kept")
+        put(folder, folder.parent.parent / "kept")
 
 
 def _is_as_written(folder: Path, record_name: str) -> bool:
@@ -110,13 +85,3 @@ def _is_as_written(folder: Path, record_name: str) -> bool:
     except (OSError, ValueError, KeyError, TypeError):  # no record, or not a whole one
         return False
     return all(name in hashes and hashes[name] == recorded.get(name) for name in others)
-
-
-def _put(folder: Path, place: Path) -> None:
-    """Move a folder to a place under its own name, with a number behind it if the name is taken there."""
-    target, number = place / folder.name, 1
-    while target.exists():
-        number += 1
-        target = place / f"{folder.name}.{number}"
-    place.mkdir(exist_ok=True)
-    folder.rename(target)

@@ -17,11 +17,12 @@ from distributed import Client, KilledWorker, LocalCluster, Security, as_complet
 from tqdm import tqdm
 
 from vae_core.errors import InputError
+from vae_core.execution.kernel import environment
+from vae_core.execution.notebook import last_line
+from vae_core.execution.scratch import SOCKET, SWEEP, short_folder
 from vae_core.provenance import source_hash
-from vae_core.sweep.execute import Outcome, execute_run, last_line, unfit
-from vae_core.sweep.kernel import environment
+from vae_core.sweep.execute import Outcome, execute_run, unfit
 from vae_core.sweep.phases import Phase
-from vae_core.sweep.scratch import SOCKET, SWEEP, short_folder
 
 CONNECT_TIMEOUT = 8  # seconds
 

@@ -10,15 +10,15 @@ from pathlib import Path
 
 from vae_core import runs
 from vae_core.errors import InputError
+from vae_core.execution.lock import locked
+from vae_core.execution.notebook import execute_notebook, last_line
+from vae_core.execution.places import private_folder, replace_notebook
+from vae_core.execution.stopping import termination_as_interrupt
 from vae_core.report.published import renew_pages
 from vae_core.report.reading_order import READING_ORDER, Entry
 from vae_core.startup import INTERRUPTED
 from vae_core.sweep.command import main as run_sweep
-from vae_core.sweep.execute import execute_notebook, last_line
-from vae_core.sweep.lock import locked
 from vae_core.sweep.plan import make_folders_absolute
-from vae_core.sweep.publish import replace_notebook, workspace
-from vae_core.sweep.stopping import termination_as_interrupt
 
 THREADS = 2  # of each lesson that trains; they run one after the other
 
@@ -88,7 +88,7 @@ def _sweep(name: str, results: Path, notebooks: Path) -> bool:
 
 def _execute(name: str, folder: Path, notebooks: Path) -> bool:
     """Execute a notebook that leaves nothing but itself. It appears whole, or as far as it came under failed/."""
-    with locked(folder), workspace(folder) as private:
+    with locked(folder), private_folder(folder) as private:
         output, failed = private / f"{name}.ipynb", folder / "failed" / f"{name}.ipynb"
         try:
             execute_notebook(notebooks / f"{name}.ipynb", output, {}, cwd=private)

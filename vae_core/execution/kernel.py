@@ -10,7 +10,7 @@ from pathlib import Path
 from traitlets.config import Config
 
 from vae_core import runs
-from vae_core.sweep.scratch import SOCKET, short_folder
+from vae_core.execution.scratch import SOCKET, short_folder
 
 NAME = "python3"
 UNSET = (

@@ -8,12 +8,12 @@ from papermill import PapermillExecutionError
 
 from vae_core import runs
 from vae_core.errors import InputError
+from vae_core.execution.bar import StepsBar
+from vae_core.execution.notebook import execute_notebook, last_line
+from vae_core.execution.places import replace_notebook
 from vae_core.explorer.page import write_explorer
 from vae_core.report.published import renew_pages
 from vae_core.report.sheets import draw_lesson_sheets, draw_sheets, write_tables
-from vae_core.sweep.bar import StepsBar
-from vae_core.sweep.execute import execute_notebook, last_line
-from vae_core.sweep.publish import replace_notebook
 
 REPORT = "kl_sweep_report"
 REPORT_FILE = "report.ipynb"
