@@ -20,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
+from vae_core.dataset import ByteImages, Dataset  # noqa: F401, one import for those who load data
 from vae_core.errors import InputError
 from vae_core.progress import terminal
 
@@ -70,31 +71,6 @@ DOWNLOAD_TIMEOUT = 20  # seconds of silence, after which the next mirror is trie
 
 class DataNotAvailable(InputError):
     """No folder was named, the data set is not in the cache, and it cannot be downloaded."""
-
-
-@dataclass(frozen=True)
-class Dataset:
-    """Images in [0, 1] as float32 of shape (N, height, width, channels), labels as integers of shape (N,).
-
-    The validation images are the first of the training file. Curves per epoch use them; only the final measures use the
-    test images.
-    """
-
-    name: str
-    description: str
-    class_names: tuple[str, ...]
-    checksum: str
-    train_images: np.ndarray
-    train_labels: np.ndarray
-    validation_images: np.ndarray
-    validation_labels: np.ndarray
-    test_images: np.ndarray
-    test_labels: np.ndarray
-
-    @property
-    def image_shape(self) -> tuple[int, int, int]:
-        """Height, width and channels of an image."""
-        return self.train_images.shape[1:]
 
 
 @dataclass(frozen=True)

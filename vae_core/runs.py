@@ -2,6 +2,7 @@
 
 run.ipynb              the executed notebook
 config.json            every parameter and the data's checksum: what decides the numbers
+dataset.json           the data set's description, classes and shape: what figures and tables call things
 history.csv            the losses per epoch
 measures.json          the measures on the test images
 latent_scatter.png, decoder_manifold.png, decoder_manifold_quantiles.png, decoder_manifold_occupied.png
@@ -25,6 +26,7 @@ import numpy as np
 import pandas as pd
 
 from vae_core import contents
+from vae_core.data import IMAGE_SHAPE, SOURCES, Dataset
 from vae_core.errors import InputError
 from vae_core.progress import announce
 from vae_core.provenance import provenance
@@ -47,12 +49,14 @@ IMAGES = {"metadata": {"images": True}}  # in [0, 1], kept with 8 bits
 class Latent:
     """The arrays of latent.npz. N test images; grids have their largest z[1] in row 0.
 
-    A notebook leaves out what it does not make.
+    A notebook leaves out what it does not make. Images of grids are grey, (height, width), or have a last axis of 3.
+    Grids and codes per epoch are those of the shown dimensions, k of them, two or one.
     """
 
     mean: np.ndarray  # (N, latent_dim), of q(z|x) of the test images
     log_var: np.ndarray  # (N, latent_dim)
-    labels: np.ndarray  # (N,)
+    labels: np.ndarray  # (N,), -1 without labels
+    dimensions: np.ndarray | None = None  # (k,), the shown ones; if absent, 0 and 1
     manifold: np.ndarray | None = field(default=None, **IMAGES)  # (n, n, height, width), decoded at axes
     axes: np.ndarray | None = None  # (2, n)
     manifold_quantiles: np.ndarray | None = field(default=None, **IMAGES)  # decoded at quantiles
@@ -66,6 +70,23 @@ class Latent:
     epoch_labels: np.ndarray | None = None  # (M,)
     epoch_manifolds: np.ndarray | None = field(default=None, **IMAGES)  # (T, n, n, height, width)
     epoch_axes: np.ndarray | None = None  # (2, n)
+    traversals: np.ndarray | None = field(default=None, **IMAGES)  # (rows, steps, height, width), one dimension a row
+    traversal_dimensions: np.ndarray | None = None  # (rows,)
+    traversal_positions: np.ndarray | None = None  # (steps,)
+
+
+@dataclass(frozen=True)
+class About:
+    """What figures, tables and pages say of the data of a run: dataset.json.
+
+    path: where the user's own images were; empty for a built-in data set
+    """
+
+    name: str
+    description: str
+    class_names: tuple[str, ...]  # empty without labels
+    image_shape: tuple[int, int, int]
+    path: str = ""
 
 
 @dataclass(frozen=True)
@@ -162,6 +183,25 @@ def run_config(parameters: Mapping[str, object], data_checksum: str) -> dict[str
     """What decides the numbers of a run; the weights 5 and 5.0, 0.0 and -0.0 are the same, as are NumPy's numbers."""
     settings = {name: value.item() if isinstance(value, np.generic) else value for name, value in parameters.items()}
     return {**settings, "kl_weight": abs(float(settings["kl_weight"])), "data_checksum": data_checksum}
+
+
+def write_dataset(folder: Path, dataset: Dataset) -> None:
+    """Write dataset.json: all of `About`."""
+    write_json(folder / "dataset.json", {part.name: getattr(dataset, part.name) for part in fields(About)})
+
+
+def read_dataset(folder: Path) -> About:
+    """What `write_dataset` wrote; of a run from before there was a dataset.json, what `SOURCES` says of its data set.
+
+    Raises InputError if neither is there.
+    """
+    if (folder / "dataset.json").exists():
+        about = read_json(folder / "dataset.json")
+        return About(**about | {name: tuple(about[name]) for name in ("class_names", "image_shape")})
+    name = read_json(folder / "config.json")["dataset"]
+    if name not in SOURCES:
+        raise InputError(f"{folder} has no dataset.json, which says what {name} is: run it again")
+    return About(name, SOURCES[name].description, SOURCES[name].class_names, IMAGE_SHAPE)
 
 
 def save_latent(folder: Path, latent: Latent, images: Mapping[str, np.ndarray] | None = None, **others) -> None:
