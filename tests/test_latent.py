@@ -19,6 +19,23 @@ def coordinates_vae():
     return VAE(dense_encoder((4,)), decoder, kl_weight=1.0, seed=0)
 
 
+@pytest.fixture(scope="module")
+def many_dimensions_vae():
+    """Colour images of 8 x 8 whose first five pixels in red have the logits z[0] to z[4]; the rest have 0."""
+    kernel = np.zeros((5, 8, 8, 3), "float32")
+    kernel[np.arange(5), 0, np.arange(5), 0] = 1
+    decoder = keras.Sequential([keras.Input((5,)), keras.layers.Dense(192), keras.layers.Reshape((8, 8, 3))])
+    decoder.set_weights([kernel.reshape(5, 192), np.zeros(192, "float32")])
+    return VAE(dense_encoder((4,), 5, image_shape=(8, 8, 3)), decoder, kl_weight=1.0, seed=0)
+
+
+def where_asked(colour_images):
+    """The latent point that each of `many_dimensions_vae`'s images shows: (..., 5)."""
+    assert colour_images.shape[-3:] == (8, 8, 3)
+    np.testing.assert_array_equal(colour_images[..., 1:], 0.5)
+    return logit(colour_images[..., 0, :5, 0].astype(float))
+
+
 def logit(p):
     return np.log(p) - np.log1p(-p)
 
@@ -29,6 +46,48 @@ def test_grid_columns_follow_z0_and_rows_run_down_z1(coordinates_vae):
     assert grid.shape == (4, 4, 28, 28)
     np.testing.assert_allclose(grid[:, :, 0, 0], np.tile(axes[0], (4, 1)), atol=1e-4)
     np.testing.assert_allclose(grid[:, :, 0, 1], np.tile(axes[1, ::-1, None], (1, 4)), atol=1e-4)
+
+
+def test_grid_over_two_of_five_dimensions_leaves_the_others_at_0(many_dimensions_vae):
+    axes = np.array([[-2.0, 1.0, 3.0], [0.5, 0.75, 4.0]])
+    asked = where_asked(decode_grid(many_dimensions_vae, axes, dimensions=(3, 1)))
+    expected = np.zeros((3, 3, 5))
+    expected[..., 3], expected[..., 1] = axes[0], axes[1, ::-1, None]
+    np.testing.assert_allclose(asked, expected, atol=1e-4)
+
+
+def test_a_strip_is_one_row_along_one_dimension(many_dimensions_vae):
+    axes = uniform_axes(7, dimensions=1)
+    asked = where_asked(decode_grid(many_dimensions_vae, axes, dimensions=(4,)))
+    assert asked.shape == (1, 7, 5)
+    np.testing.assert_allclose(asked[0], np.linspace(-3, 3, 7)[:, None] * np.eye(5)[4], atol=1e-4)
+
+
+def test_traversals_move_one_dimension_a_row_the_highest_rate_first(many_dimensions_vae, rng):
+    mean, log_var = rng.normal(size=(500, 5)) * [0.1, 2, 0, 1, 0.5], np.zeros((500, 5))
+    dimensions, positions, images = latent.traversals(many_dimensions_vae, mean, log_var, steps=5, limit=2, most=4)
+    assert dimensions.tolist() == [1, 3, 4, 0]
+    np.testing.assert_array_equal(positions, [-2, -1, 0, 1, 2])
+    expected = positions[:, None] * np.eye(5)[dimensions][:, None]  # (4, 5, 5)
+    np.testing.assert_allclose(where_asked(images), expected, atol=1e-4)
+
+
+def test_traversals_of_grey_images_have_no_last_axis(coordinates_vae):
+    mean, log_var = np.array([[1.0, 2.0]]), np.zeros((1, 2))
+    dimensions, positions, images = latent.traversals(coordinates_vae, mean, log_var)
+    assert (dimensions.tolist(), images.shape) == ([1, 0], (2, 11, 28, 28))
+    np.testing.assert_allclose(logit(images[0, :, 0, 1].astype(float)), positions, atol=1e-4)
+
+
+def test_pictures_show_all_of_one_or_two_dimensions_and_of_more_the_two_of_the_highest_rate(rng):
+    """The rate has its share from the deviations: the dimension 2 says nothing with its means."""
+    mean, log_var = rng.normal(size=(400, 4)) * [1, 3, 0, 2], np.zeros((400, 4)) - [0, 0, 30, 0]
+    assert latent.shown_dimensions(mean, log_var) == (2, 1)
+    assert latent.shown_dimensions(mean[:, :2], log_var[:, :2]) == (0, 1)
+    assert latent.shown_dimensions(mean[:, 1:3], log_var[:, 1:3]) == (0, 1)
+    assert latent.shown_dimensions(mean[:, :1], log_var[:, :1]) == (0,)
+    assert latent.by_rate(mean, log_var) == (2, 1, 3, 0)
+    np.testing.assert_allclose(latent.mean_rates(np.ones((9, 2)), np.full((9, 2), np.log(2))), 1 - np.log(2) / 2)
 
 
 def test_tiles_stand_where_the_grid_has_them():
@@ -83,6 +142,14 @@ def test_occupied_axes_cover_98_percent_of_each_dimension(rng):
     assert share_within(mean, axes) == pytest.approx(0.98**2, abs=0.003)
     collapsed = occupied_axes(np.full((9, 2), 0.5), cells=3)
     np.testing.assert_allclose(collapsed, [[0.49, 0.5, 0.51]] * 2)
+
+
+def test_axes_and_the_share_within_them_of_one_dimension(rng):
+    mean = rng.normal(size=(5000, 1))
+    for axes in (uniform_axes(5, dimensions=1), quantile_axes(5, dimensions=1), occupied_axes(mean, 5)):
+        assert axes.shape == (1, 5)
+        expected = norm.cdf(axes[0, -1]) - norm.cdf(axes[0, 0])
+        assert share_within(mean, axes) == pytest.approx(expected, abs=0.02)
 
 
 def test_share_within_needs_both_coordinates_inside():

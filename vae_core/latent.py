@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -47,43 +48,96 @@ def outputs(vae: VAE, z: np.ndarray) -> np.ndarray:
 
 def decode(vae: VAE, z: np.ndarray) -> np.ndarray:
     """Expected images at latent points, E[x|z]; z: (N, latent_dim), returns (N, height, width, channels)."""
-    return np.asarray(vae.likelihood.mean(outputs(vae, z)))
+    z, mean = np.asarray(z, np.float32), vae.likelihood.mean
+    return np.concatenate([mean(vae.decoder(z[start : start + BLOCK])) for start in range(0, len(z), BLOCK)])
 
 
-def decode_grid(vae: VAE, axes: np.ndarray) -> np.ndarray:
-    """Decode the grid axes[0] x axes[1] of a 2-D latent space in one batch: (rows, columns, height, width).
+def shown_dimensions(mean: np.ndarray, log_var: np.ndarray) -> tuple[int, ...]:
+    """The dimensions that a picture of the latent space shows: all of one or two, else the two of the highest rate.
 
-    axes: (2, cells). z[0] grows with the column; z[1] grows upwards, so row 0 holds the largest.
+    mean, log_var: (N, latent_dim)
+    returns: (0,), (0, 1), or two dimensions, the one of the highest rate first
     """
-    z0, z1 = np.meshgrid(axes[0], axes[1][::-1])  # (rows, columns) each
-    z = np.stack([z0.ravel(), z1.ravel()], axis=-1)  # (rows * columns, 2)
-    images = decode(vae, z)  # (rows * columns, height, width, 1)
-    return images.reshape(*z0.shape, *images.shape[1:3])  # (rows, columns, height, width)
+    latent_dim = mean.shape[1]
+    return tuple(range(latent_dim)) if latent_dim <= 2 else by_rate(mean, log_var)[:2]
 
 
-def uniform_axes(cells: int = 30, limit: float = 3.0) -> np.ndarray:
-    """Latent coordinates at equal distances on [-limit, limit], like tutorial 004's manifold: (2, cells)."""
-    return np.tile(np.linspace(-limit, limit, cells), (2, 1))
+def by_rate(mean: np.ndarray, log_var: np.ndarray) -> tuple[int, ...]:
+    """All latent dimensions, the one of the highest rate first; mean, log_var: (N, latent_dim)."""
+    return tuple(np.argsort(-mean_rates(mean, log_var), kind="stable").tolist())
 
 
-def quantile_axes(cells: int = 30) -> np.ndarray:
-    """Latent coordinates at the middles of equally probable slices of the prior: (2, cells).
+def mean_rates(mean: np.ndarray, log_var: np.ndarray) -> np.ndarray:
+    """The rate of each latent dimension, 1/2 mean over images of exp(log_var) + mean^2 - 1 - log_var, in nats.
+
+    mean, log_var: (N, latent_dim)
+    returns: (latent_dim,), whose sum is the rate
+    """
+    return 0.5 * np.mean(np.exp(log_var) + mean**2 - 1 - log_var, axis=0, dtype=np.float64)
+
+
+def decode_grid(vae: VAE, axes: np.ndarray, dimensions: Sequence[int] = (0, 1)) -> np.ndarray:
+    """Decode a grid over one or two dimensions of the latent space, the others at 0, in one batch.
+
+    The first of `dimensions` grows with the column, the second upwards, so row 0 holds its largest coordinate.
+
+    axes: (2, cells), the coordinates of both; or (1, cells), a strip of one row along the first
+    returns: (rows, columns, height, width) of grey images, (rows, columns, height, width, 3) of colour ones
+    """
+    upwards = axes[1][::-1] if len(axes) > 1 else [0.0]
+    coordinates = np.meshgrid(axes[0], upwards)  # (rows, columns) each
+    z = np.zeros((*coordinates[0].shape, vae.decoder.input_shape[-1]))  # (rows, columns, latent_dim)
+    for dimension, coordinate in zip(dimensions[: len(axes)], coordinates, strict=False):
+        z[..., dimension] = coordinate
+    return _decode_all(vae, z)
+
+
+def traversals(
+    vae: VAE, mean: np.ndarray, log_var: np.ndarray, steps: int = 11, limit: float = 3.0, most: int = 16
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What each latent dimension draws: decoded from -limit to limit, all others at 0, the highest rate first.
+
+    mean, log_var: (N, latent_dim); most: the number of dimensions, of those with the highest rates
+    returns: the dimensions, (rows,); the positions, (steps,); and images, (rows, steps, height, width) of grey ones,
+        (rows, steps, height, width, 3) of colour ones
+    """
+    dimensions, positions = np.array(by_rate(mean, log_var)[:most]), np.linspace(-limit, limit, steps)
+    z = np.zeros((len(dimensions), steps, mean.shape[1]))
+    z[np.arange(len(dimensions)), :, dimensions] = positions
+    return dimensions, positions, _decode_all(vae, z)
+
+
+def _decode_all(vae: VAE, z: np.ndarray) -> np.ndarray:
+    """Expected images at latent points, (rows, columns, latent_dim), in their places; grey ones have no last axis."""
+    images = decode(vae, z.reshape(-1, z.shape[-1]))  # (rows * columns, height, width, channels)
+    images = images[..., 0] if images.shape[-1] == 1 else images
+    return images.reshape(*z.shape[:2], *images.shape[1:])
+
+
+def uniform_axes(cells: int = 30, limit: float = 3.0, dimensions: int = 2) -> np.ndarray:
+    """Latent coordinates at equal distances on [-limit, limit], like tutorial 004's manifold: (dimensions, cells)."""
+    return np.tile(np.linspace(-limit, limit, cells), (dimensions, 1))
+
+
+def quantile_axes(cells: int = 30, dimensions: int = 2) -> np.ndarray:
+    """Latent coordinates at the middles of equally probable slices of the prior: (dimensions, cells).
 
     z_i = Phi^-1((i + 1/2) / cells), so that every cell of the grid stands for the same share of prior samples.
     """
-    return np.tile(ndtri((np.arange(cells) + 0.5) / cells), (2, 1))
+    return np.tile(ndtri((np.arange(cells) + 0.5) / cells), (dimensions, 1))
 
 
 def occupied_axes(mean: np.ndarray, cells: int = 30) -> np.ndarray:
-    """Latent coordinates at equal distances over the region where the codes are: (2, cells).
+    """Latent coordinates at equal distances over the region where the codes are: (dimensions, cells).
 
-    From the 1 % to the 99 % quantile of the codes in each dimension, and never narrower than 0.02; mean: (N, 2).
+    From the 1 % to the 99 % quantile of the codes in each dimension, and never narrower than 0.02; mean: (N,
+    dimensions), of the shown dimensions alone.
     """
-    low, high = np.quantile(mean, (0.01, 0.99), axis=0)  # (2,) each
+    low, high = np.quantile(mean, (0.01, 0.99), axis=0)  # (dimensions,) each
     middle, half = (low + high) / 2, np.maximum((high - low) / 2, 0.01)
     return np.linspace(middle - half, middle + half, cells, axis=1)
 
 
 def share_within(mean: np.ndarray, axes: np.ndarray) -> float:
-    """Share of the codes, (N, 2), within the first and the last coordinates of a grid, (2, cells)."""
+    """Share of the codes, (N, dimensions), within the first and the last coordinates of a grid, (dimensions, cells)."""
     return float(np.mean(np.all((mean >= axes[:, 0]) & (mean <= axes[:, -1]), axis=1)))
