@@ -321,8 +321,9 @@ def finished_folders(sweep_dir: Path) -> list[Path]:
 
 
 def _looks_like_a_run(folder: Path) -> bool:
-    # os.access, since Path.exists raises an error in a folder that may not be read
-    return folder.name.startswith("kl_") or any(os.access(folder / name, os.F_OK) for name in ("config.json", RECORD))
+    # Another sweep's folder may be kl_schedule=linear. os.access: Path.exists raises an error where one may not read.
+    is_named_so = folder.name.startswith("kl_") and "=" not in folder.name
+    return is_named_so or any(os.access(folder / name, os.F_OK) for name in ("config.json", RECORD))
 
 
 def _check_hashes(folder: Path) -> None:
