@@ -30,16 +30,23 @@ class Difference:
 
 
 def paired_difference(a: pd.Series, b: pd.Series) -> Difference:
-    """The mean of a - b over the seeds that both have, with Student's 95 % interval.
+    """The mean of a - b over the seeds that both have, with its interval.
 
-    A seed has the same initial weights and batches in all runs, so that its runs are compared with each other. For n
-    differences of mean m and standard deviation s the interval is m ± t s / sqrt(n), where t is the 97.5 % point of
-    Student's distribution of n - 1 degrees of freedom: 12.7 for two seeds, 4.3 for three. It takes differences as
-    normal and holds for one comparison: of twenty differences that are none, one is expected to lie outside its own.
+    A seed has the same initial weights and batches in all runs, so that its runs are compared with each other.
 
     a, b: a measure by seed; or (n,) arrays, paired by place. A pair with a NaN does not count.
     """
-    differences = (pd.Series(a) - pd.Series(b)).dropna()
+    return mean_difference(pd.Series(a) - pd.Series(b))
+
+
+def mean_difference(differences: pd.Series) -> Difference:
+    """The mean of differences, one per seed, with Student's 95 % interval.
+
+    For n differences of mean m and standard deviation s it is m ± t s / sqrt(n), where t is the 97.5 % point of
+    Student's distribution of n - 1 degrees of freedom: 12.7 for two seeds, 4.3 for three. It takes differences as
+    normal and holds for one comparison: of twenty differences that are none, one is expected to lie outside its own.
+    """
+    differences = differences.dropna()
     pairs = len(differences)
     if pairs < 2:
         return Difference(float(differences.mean()), np.nan, np.nan, pairs)

@@ -9,7 +9,7 @@ import pandas as pd
 from vae_core.report.diverged import sound
 from vae_core.report.findings import COLLAPSED_RATE
 from vae_core.runs import Runs
-from vae_core.statistics import mean_and_spread
+from vae_core.statistics import mean_and_spread, mean_difference
 
 ROUNDING = 1e-6
 USUAL = (0.5, 2.0)  # the weights from the one to the other are tutorial 004's "0.5, 1 and 2"
@@ -42,8 +42,8 @@ class Claim:
 def claims(runs: Runs) -> pd.DataFrame:
     """Each claim with the number that decides it, mean ± standard deviation over seeds, and the verdict.
 
-    A claim is confirmed where the margin's mean over seeds is above 0 by more than its standard deviation, refuted
-    where it is below 0 by more than that, else undecided. With one seed there is no deviation: the sign alone decides.
+    A claim is confirmed where the 95 % interval of the margin's mean over seeds is above 0, refuted where it is below
+    0, else undecided. With one seed there is no interval: the sign alone decides.
     Runs that have diverged are left out.
     """
     by_seed = sound(runs).by_seed()
@@ -69,8 +69,7 @@ def verdict(evidence: Evidence, theorem: bool = False) -> str:
     margins = evidence.margin.dropna()
     if theorem:
         return "confirmed" if margins.min() >= 0 else "refuted"
-    spread = margins.std() if len(margins) > 1 else 0.0
-    if abs(margins.mean()) <= spread:
+    if mean_difference(margins).within_spread:
         return "undecided"
     word = "confirmed" if margins.mean() > 0 else "refuted"
     return word if len(margins) > 1 else f"{word} (one seed)"

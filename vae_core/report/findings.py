@@ -9,7 +9,7 @@ import pandas as pd
 from vae_core.report.diverged import sound
 from vae_core.report.tables import loss_table
 from vae_core.runs import Runs
-from vae_core.statistics import mean_and_spread
+from vae_core.statistics import mean_and_spread, mean_difference, paired_difference
 
 COLLAPSED_RATE = 0.1  # nats per image; one bit is 0.69
 
@@ -30,16 +30,14 @@ def findings(runs: Runs) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns).set_index("question")
 
 
-def within_spread(one: pd.Series, other: pd.Series) -> bool:
-    """Whether two weights differ by no more than the spread of their differences seed by seed; never with one seed.
+def best_weight(good: pd.DataFrame) -> tuple[float, list[float]]:
+    """The weight with the largest mean over seeds, and those that differ from it by no more than the spread.
 
-    A seed has the same initial weights and the same batches at all weights, so its runs are compared with each other:
-    the mean difference is at most the standard deviation of the differences.
-
-    one, other: a measure by seed
+    good: what is good if it is large, (seeds, weights)
     """
-    difference = one - other  # NaN where a seed is missing
-    return bool(abs(difference.mean()) <= difference.std())
+    best = good.mean().idxmax()
+    others = good.drop(columns=best)
+    return best, [other for other in others if paired_difference(good[best], others[other]).within_spread]
 
 
 def exchange_rates(runs: Runs) -> pd.DataFrame:
@@ -47,8 +45,8 @@ def exchange_rates(runs: Runs) -> pd.DataFrame:
 
     At a minimum of distortion + kl_weight * rate the price -d distortion / d rate equals kl_weight, so between two
     neighbours it should lie between their weights. The price is the ratio of the mean differences over the seeds that
-    both weights have; its spread is the standard deviation of (difference of distortion - price * rate saved) over
-    these seeds, per nat saved.
+    both weights have. Its spread is the standard deviation of (difference of distortion - price * rate saved) over
+    these seeds, per nat saved; a price whose 95 % interval reaches the two weights is within the spread.
     """
     runs = sound(runs)
     if not runs.folders:
@@ -57,38 +55,38 @@ def exchange_rates(runs: Runs) -> pd.DataFrame:
     distortion, rate = by_seed["distortion"].T, by_seed["rate"].T  # (weights, seeds) each
     paid, saved = distortion.diff().iloc[1:], -rate.diff().iloc[1:]  # (pairs of weights, seeds)
     price = paid.mean(axis=1) / saved.mean(axis=1)
-    spread = paid.sub(saved.mul(price, axis=0)).std(axis=1) / saved.mean(axis=1).abs()
+    errors = paid.sub(saved.mul(price, axis=0)).div(saved.mean(axis=1).abs(), axis=0)  # of mean 0
+    reach = [mean_difference(of_pair).high for _, of_pair in errors.iterrows()]
     pairs = list(pairwise(distortion.index))
     table = {
         "rate saved [nats]": [f"{nats:.2f}" for nats in saved.mean(axis=1)],
-        "distortion paid per nat": map(partial(mean_and_spread, decimals=3), price, spread),
-        "between the two weights?": map(_verdict, pairs, price, spread),
+        "distortion paid per nat": map(partial(mean_and_spread, decimals=3), price, errors.std(axis=1)),
+        "between the two weights?": map(_verdict, pairs, price, reach),
     }
     index = pd.Index([f"{low:g} to {high:g}" for low, high in pairs], name="kl_weight")
     return pd.DataFrame(table, index=index)
 
 
-def _verdict(weights: tuple[float, float], price: float, spread: float) -> str:
+def _verdict(weights: tuple[float, float], price: float, reach: float) -> str:
     low, high = weights
     if not np.isfinite(price):
         return "unknown"
     if low <= price <= high:
         return "yes"
-    return "within the spread" if low - spread <= price <= high + spread else "no"
+    return "within the spread" if low - reach <= price <= high + reach else "no"
 
 
 def _best_bound(runs: Runs, losses: pd.DataFrame) -> tuple[str, str, str]:
-    ranked, by_seed = losses.sort_values("negative_elbo_mean").head(3), runs.by_seed()["negative_elbo"]
-    best, *others = ranked["kl_weight"]
-    equals = [f"{other:g}" for other in others if within_spread(by_seed[best], by_seed[other])]
-    answer = f"{best:g}" + (f"; within the spread also {', '.join(equals)}" if equals else "")
+    best, equals = best_weight(-runs.by_seed()["negative_elbo"])
+    answer = f"{best:g}" + (f"; within the spread also {_named(equals)}" if equals else "")
+    ranked = losses.sort_values("negative_elbo_mean").head(3)
     return "Which weight gives the lowest negative ELBO?", answer, "; ".join(_per_weight(ranked, "negative_elbo"))
 
 
 def _monotone(runs: Runs, losses: pd.DataFrame, name: str, verb: str, sign: int) -> tuple[str, str, str]:
     by_seed, means = runs.by_seed()[name], losses.set_index("kl_weight")[f"{name}_mean"]
     against = [
-        f"{low:g} to {high:g}" + (" (within the spread)" if within_spread(by_seed[low], by_seed[high]) else "")
+        f"{low:g} to {high:g}{_remark(by_seed[low], by_seed[high])}"
         for low, high in pairwise(means.index)
         if sign * (means[high] - means[low]) <= 0
     ]
@@ -97,12 +95,16 @@ def _monotone(runs: Runs, losses: pd.DataFrame, name: str, verb: str, sign: int)
     return f"Does the {name} {verb} as the weight grows?", answer, "; ".join(_per_weight(losses, name))
 
 
+def _remark(one: pd.Series, other: pd.Series) -> str:
+    return " (within the spread)" if paired_difference(one, other).within_spread else ""
+
+
 def _collapsed(losses: pd.DataFrame, zero_information: float) -> tuple[str, str, str]:
     question = f"Which weights leave an empty code, with a rate below {COLLAPSED_RATE}?"
     collapsed = losses[losses["rate_mean"] < COLLAPSED_RATE]
     if collapsed.empty:
         return question, "none", f"least rate {losses['rate_mean'].min():.2f}"
-    answer = ", ".join(f"{kl_weight:g}" for kl_weight in collapsed["kl_weight"])
+    answer = _named(list(collapsed["kl_weight"]))
     distortions = ", ".join(f"{distortion:.2f}" for distortion in collapsed["distortion_mean"])
     return question, answer, f"distortion {distortions}; without information {zero_information:.2f}"
 
@@ -113,6 +115,10 @@ def _bought(losses: pd.DataFrame, floor: float, zero_information: float) -> tupl
     share = (zero_information - best["distortion_mean"]) / (zero_information - floor)
     numbers = f"{zero_information:.2f} to {best['distortion_mean']:.2f}; perfect {floor:.2f}"
     return question, f"{share:.0%}, at {best['kl_weight']:g}", numbers
+
+
+def _named(weights: list[float]) -> str:
+    return ", ".join(f"{kl_weight:g}" for kl_weight in weights)
 
 
 def _per_weight(losses: pd.DataFrame, name: str) -> list[str]:
@@ -135,8 +141,8 @@ def surprises(runs: Runs) -> dict[str, str]:
         return mean_and_spread(table.loc[kl_weight, f"{name}_mean"], table.loc[kl_weight, f"{name}_std"], decimals)
 
     def best(name: str, sign: int, decimals: int) -> str:
-        kl_weight, equals = _best(sign * runs.by_seed()[name])
-        also = f", within the spread also {', '.join(f'{equal:g}' for equal in equals)}" if equals else ""
+        kl_weight, equals = best_weight(sign * runs.by_seed()[name])
+        also = f", within the spread also {_named(equals)}" if equals else ""
         return f"{kl_weight:g} ({at(kl_weight, name, decimals)}{also}; {at(1, name, decimals)} at 1)"
 
     unweighted = runs.measures[runs.settings["kl_weight"] == 0]
@@ -166,12 +172,6 @@ def surprises(runs: Runs) -> dict[str, str]:
         f"{best('prior_confidence', 1, 3)}. Samples that spread most evenly over the classes: "
         f"{best('prior_class_entropy', 1, 2)}.",
     }
-
-
-def _best(by_seed: pd.DataFrame) -> tuple[float, list[float]]:
-    """The weight with the largest mean over seeds, and those within the spread of it; by_seed: (seeds, weights)."""
-    best = by_seed.mean().idxmax()
-    return best, [other for other in by_seed.drop(columns=best) if within_spread(by_seed[best], by_seed[other])]
 
 
 def surprises_page(runs: Runs) -> str:
