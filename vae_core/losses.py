@@ -45,6 +45,40 @@ def weighted_rate(rates, kl_weight):
     return kl_weight * ops.sum(rates, axis=-1)
 
 
+@keras.saving.register_keras_serializable("vae_core")
+def free_bits_rate(rates, kl_weight, free_bits):
+    """The rate is charged only where a dimension has more of it than its free bits, on average over the images.
+
+    Its mean over the batch is kl_weight * sum over dimensions j of max(free_bits, mean over the batch of rate_j),
+    Kingma et al. 2016, arXiv:1606.04934, equation 15, with groups of one dimension.
+
+    A dimension at or below its free bits costs each image kl_weight * free_bits, a constant, so that nothing pushes its
+    rate down.
+
+    rates: (batch, latent_dim), nats per dimension; kl_weight: a number; free_bits: nats per dimension
+    returns: (batch,), nats per image
+    """
+    above = ops.mean(rates, axis=0, keepdims=True) > free_bits  # (1, latent_dim)
+    return kl_weight * ops.sum(ops.where(above, rates, free_bits), axis=-1)
+
+
+@keras.saving.register_keras_serializable("vae_core")
+def target_rate_term(rates, kl_weight, target):
+    """What it costs that the rate, the mean over the images, is not the target.
+
+    Its mean over the batch is kl_weight * abs(rate - target), Burgess et al. 2018, arXiv:1804.03599, equation 8, where
+    kl_weight is gamma and target is C. One image may have a higher rate than another.
+
+    The target is met only if kl_weight is above what one more nat of rate saves in distortion there: 1 is enough only
+    for targets that are not below the rate of a VAE at weight 1. Burgess et al. take 1000.
+
+    rates: (batch, latent_dim), nats per dimension; kl_weight: a number; target: nats per image
+    returns: (batch,), nats per image; below 0 for an image on the other side of the target than the mean
+    """
+    rate = ops.sum(rates, axis=-1)  # (batch,)
+    return kl_weight * ops.sign(ops.mean(rate) - target) * (rate - target)
+
+
 def kl_weight_of(
     *,
     likelihood: str,

@@ -6,7 +6,7 @@ images.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import vae_core.backend  # noqa: F401
@@ -19,9 +19,14 @@ from keras.optimizers.schedules import LearningRateSchedule
 from vae_core.data import IMAGE_SHAPE
 from vae_core.errors import InputError
 from vae_core.likelihoods import BERNOULLI, Likelihood
-from vae_core.losses import rate_per_dimension, weighted_rate
+from vae_core.losses import free_bits_rate, rate_per_dimension, target_rate_term, weighted_rate
+from vae_core.schedules import kl_schedule
+from vae_core.settings import DEFAULTS
 
 LOWEST_IS_BEST = {"objective", "distortion", "val_objective", "val_distortion"}
+CONSTRAINT_MEMORY = 0.9  # share of the moving average that stays in each step; alpha of Rezende and Viola 2018
+CONSTRAINT_STEP = 1e-3  # of the logarithm of the weight, per step and nat of the constraint
+WEIGHT_LIMITS = (1e-4, 1e4)  # where a weight stays that no distortion satisfies
 
 
 @keras.saving.register_keras_serializable("vae_core")
@@ -65,7 +70,8 @@ class VAE(keras.Model):
     seed: of the draws of z
     likelihood: p(x|z) for the decoder's outputs
     rate_term: what is charged for the code, (batch,) or one number for all, as a function of the rate per dimension,
-        (batch, latent_dim), and kl_weight
+        (batch, latent_dim), and kl_weight; a schedule among the keywords of a `functools.partial` is taken at the
+        optimizer's step
     """
 
     def __init__(
@@ -112,6 +118,11 @@ class VAE(keras.Model):
             raise TypeError("kl_weight follows a schedule here, so it cannot be set")
         self._kl_weight.assign(value)
 
+    @property
+    def kl_weight_varies(self) -> bool:
+        """Whether training changes kl_weight: the history then has it at the end of every epoch."""
+        return isinstance(self._kl_weight, LearningRateSchedule)
+
     def inputs(self, images, labels):
         """What `call` takes of a data set's images and labels: the images."""
         return images
@@ -131,7 +142,7 @@ class VAE(keras.Model):
         mean, log_var, outputs = (ops.cast(part, self.variable_dtype) for part in y_pred)
         distortion = self.likelihood.nll(x, outputs)  # (batch,)
         rates = self.rates(mean, log_var)  # (batch, latent_dim)
-        objective = distortion + self.rate_term(rates, self.kl_weight)  # (batch,)
+        objective = distortion + self.charge(rates)  # (batch,)
         self.objective_tracker.update_state(objective)
         self.distortion_tracker.update_state(distortion)
         self.rate_tracker.update_state(ops.sum(rates, axis=-1))
@@ -142,6 +153,8 @@ class VAE(keras.Model):
         for callback in keras.tree.flatten(callbacks):
             if getattr(callback, "monitor", None) in LOWEST_IS_BEST and callback.mode == "auto":
                 callback.mode = "min"
+        if self.kl_weight_varies:
+            callbacks = [_WeightLog(), *keras.tree.flatten(callbacks or [])]
         return super().fit(x, y, batch_size, epochs, verbose, callbacks, *others, **kwargs)
 
     def build(self, input_shape=None):
@@ -187,6 +200,23 @@ class VAE(keras.Model):
         if {variables, len(store.keys())} != {0, 1}:
             super().load_own_variables(store)
 
+    def charge(self, rates):
+        """What the objective has for the rate per dimension at this moment: the `rate_term` of it and kl_weight.
+
+        rates: (batch, latent_dim), nats
+        returns: (batch,), or one number for all, nats per image
+        """
+        return self._at_this_step(self.rate_term)(rates, self.kl_weight)
+
+    def _at_this_step(self, function):
+        """A function, with numbers in place of the schedules among the keywords of a partial one."""
+        if not isinstance(function, partial):
+            return function
+        scheduled = {
+            name: value for name, value in function.keywords.items() if isinstance(value, LearningRateSchedule)
+        }
+        return partial(function, **{name: value(self.optimizer.iterations) for name, value in scheduled.items()})
+
     def draw(self, mean, log_var):
         """One z for each row: (batch, latent_dim)."""
         return self.sampling(mean, log_var)
@@ -198,6 +228,62 @@ class VAE(keras.Model):
     def reduce(self, objective):
         """The one number that is minimised, from the objective of each image, (batch,)."""
         return ops.mean(objective)
+
+
+class GECO(VAE):
+    """A VAE whose training finds the kl_weight at which the distortion is the target. Rezende and Viola 2018.
+
+    They minimise rate + lambda * (distortion - target) and multiply lambda in each step by exp(step * C), where C is a
+    moving average of the constraint distortion - target (arXiv:1810.00597, algorithm 1). With kl_weight = 1 / lambda
+    this is, divided by lambda, the objective of a VAE whose weight changes:
+
+    C = memory * C + (1 - memory) * (distortion - target);  kl_weight = kl_weight * exp(-step * C)
+
+    in nats per image, the distortion being that of the batch; C starts with the first one. The numbers are
+    CONSTRAINT_MEMORY and CONSTRAINT_STEP. Validation changes nothing.
+
+    A target below what the model can reach drives the weight down to the first of WEIGHT_LIMITS, one above the
+    distortion of a code that says nothing drives it up to the second; it stays there, and the distortion is not met.
+
+    kl_weight: the first one, above 0
+    target_distortion: nats per image
+    """
+
+    def __init__(self, *arguments, target_distortion: float, **kwargs):
+        super().__init__(*arguments, **kwargs)
+        self.target_distortion = target_distortion
+        self.constraint = self.add_weight(shape=(), initializer="zeros", trainable=False, name="constraint")
+
+    @property
+    def kl_weight_varies(self) -> bool:
+        """It does."""
+        return True
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        """That of the VAE; in training the weight changes for the next step."""
+        loss = super().compute_loss(x, y, y_pred, sample_weight, training)
+        if training:
+            self._weigh(x, y_pred[2])
+        return loss
+
+    def _weigh(self, images, outputs):
+        outputs = ops.cast(outputs, self.variable_dtype)
+        constraint = ops.stop_gradient(ops.mean(self.likelihood.nll(images, outputs))) - self.target_distortion
+        memory = ops.where(self.optimizer.iterations == 0, 0.0, CONSTRAINT_MEMORY)
+        self.constraint.assign(memory * self.constraint + (1 - memory) * constraint)
+        weight = self._kl_weight * ops.exp(-CONSTRAINT_STEP * self.constraint)
+        self._kl_weight.assign(ops.clip(weight, *WEIGHT_LIMITS))
+
+    def get_config(self):
+        """The target too."""
+        return super().get_config() | {"target_distortion": self.target_distortion}
+
+
+class _WeightLog(keras.callbacks.Callback):
+    """Adds kl_weight at the end of an epoch to what Keras logs of it."""
+
+    def on_epoch_end(self, epoch, logs):
+        logs["kl_weight"] = float(self.model.kl_weight)
 
 
 def _without_partial(function):
@@ -282,7 +368,7 @@ def build_vae(
     optimizer: keras.optimizers.Optimizer,
     likelihood: Likelihood = BERNOULLI,
     rate_term: Callable = weighted_rate,
-    kind: type[VAE] = VAE,
+    kind: Callable[..., VAE] = VAE,
     jit_compile: bool = True,
 ) -> VAE:
     """Build and compile a VAE whose initial weights and draws of z the seed decides, whatever the kl_weight.
@@ -293,8 +379,8 @@ def build_vae(
     jit_compile: False for convolutions, which XLA makes slow on a CPU
     """
     keras.utils.set_random_seed(seed)
-    vae = kind(encoder(), decoder(), kl_weight, seed, likelihood, rate_term)
-    one_image = vae.inputs(np.zeros((1, *vae.decoder.output_shape[1:])), np.zeros(1, int))
+    vae = kind(encoder(), likelihood.complete(decoder()), kl_weight, seed, likelihood, rate_term)
+    one_image = vae.inputs(np.zeros((1, *vae.encoder.inputs[0].shape[1:])), np.zeros(1, int))
     vae.build(keras.tree.map_structure(lambda part: (None, *part.shape[1:]), one_image))
     vae.compile(optimizer=optimizer, jit_compile=jit_compile)
     optimizer.build(vae.trainable_variables)
@@ -309,14 +395,53 @@ def reference_vae(
     image_shape: tuple[int, int, int] = IMAGE_SHAPE,
     likelihood: Likelihood = BERNOULLI,
     rate_term: Callable = weighted_rate,
+    latent_dim: int = 2,
+    target_distortion: float | None = None,
 ) -> VAE:
-    """The sweep's model, compiled with Adam: pixels -> 512 -> 2-D Gaussian -> 512 -> pixels."""
+    """The sweep's model, compiled with Adam: pixels -> 512 -> 2-D Gaussian -> 512 -> pixels.
+
+    target_distortion: nats per image, for a `GECO` that starts at kl_weight
+    """
     return build_vae(
-        lambda: dense_encoder((hidden_units,), image_shape=image_shape),
-        lambda: dense_decoder((hidden_units,), image_shape=image_shape),
+        lambda: dense_encoder((hidden_units,), latent_dim, image_shape=image_shape),
+        lambda: dense_decoder((hidden_units,), latent_dim, image_shape=image_shape),
         kl_weight,
         seed,
         keras.optimizers.Adam(learning_rate),
         likelihood,
         rate_term,
+        VAE if target_distortion is None else partial(GECO, target_distortion=target_distortion),
+    )
+
+
+def vae_of_settings(
+    settings: Mapping[str, object], steps_per_epoch: int, image_shape: tuple[int, int, int] = IMAGE_SHAPE
+) -> VAE:
+    """The model of a run of `train_vae`, from what its config.json has; compiled, with the weights it starts with.
+
+    steps_per_epoch: batches, the last and smaller one included
+    """
+    from vae_core.likelihoods import likelihood_of
+
+    settings = DEFAULTS | dict(settings)
+    names = {"warmup_epochs": "kl_warmup_epochs", "cycles": "kl_cycles", "ramp": "kl_ramp", "epochs": "epochs"}
+    options = {name: settings[setting] for name, setting in names.items()}
+    scheduled = partial(kl_schedule, settings["kl_schedule"], steps_per_epoch=steps_per_epoch, **options)
+    kl_weight, rate_term = settings["kl_weight"], weighted_rate
+    if settings["target_rate"] is not None:
+        rate_term = partial(target_rate_term, target=scheduled(settings["target_rate"]))
+    else:
+        kl_weight = scheduled(kl_weight)
+    if settings["free_bits"]:
+        rate_term = partial(free_bits_rate, free_bits=settings["free_bits"])
+    return reference_vae(
+        kl_weight,
+        settings["seed"],
+        settings["learning_rate"],
+        settings["hidden_units"],
+        image_shape,
+        likelihood_of(settings["likelihood"], settings["pixel_variance"]),
+        rate_term,
+        settings["latent_dim"],
+        settings["target_distortion"],
     )

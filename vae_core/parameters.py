@@ -18,6 +18,10 @@ SMALLEST = {
     "batch_size": 1,
     "hidden_units": 1,
     "latent_dim": 1,
+    "kl_warmup_epochs": 1,
+    "kl_cycles": 1,
+    "free_bits": 0,
+    "target_rate": 0,
     "seed": 0,
     "seeds": 1,
     "threads": 1,
@@ -31,14 +35,15 @@ LARGEST = {
     "seed": 2**32 - 1,  # what NumPy and Keras take
     "point_z0": 100,  # no prior sample is ever so far out
     "point_z1": 100,
+    "kl_ramp": 1,
 }
 LARGEST_WHOLE = 2**31 - 1  # TensorFlow counts in 32 bits
 LARGEST_REAL = float(np.finfo(np.float32).max)  # what a model's arithmetic holds
 WHOLE = (
     *("epochs", "batch_size", "hidden_units", "latent_dim", "seed", "seeds", "threads", "samples", "height"),
-    *("pixels", "channels"),
+    *("pixels", "channels", "kl_warmup_epochs", "kl_cycles"),
 )
-POSITIVE = ("learning_rate", "variance", "reconstruction_factor")
+POSITIVE = ("learning_rate", "variance", "reconstruction_factor", "pixel_variance", "kl_ramp")
 
 
 def check_parameters(numbers: Mapping[str, object]) -> None:

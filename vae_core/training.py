@@ -48,9 +48,9 @@ def train(
     """Train a compiled VAE; every epoch sees the training images once, in an order that only the seed decides.
 
     Returns the history, one row per epoch (epoch, objective, distortion, rate, and the same three with val_ for the
-    validation images; nats per image), and the seconds that each epoch took. `history_file` is rewritten after every
-    epoch, so that others can see the progress. `after_epoch` is called with the number of epochs trained, the first
-    time with 0; its time is not counted.
+    validation images, in nats per image; and kl_weight at the end of the epoch if it varies), and the seconds that each
+    epoch took. `history_file` is rewritten after every epoch, so that others can see the progress. `after_epoch` is
+    called with the number of epochs trained, the first time with 0; its time is not counted.
 
     Raises InputError in the first epoch whose losses are not finite.
     """
@@ -70,6 +70,7 @@ def train(
             start = time.perf_counter()
             row = _means(vae, train_epoch, shuffle(len(dataset.train_images)))
             row |= {f"val_{name}": value for name, value in _means(vae, validation_epoch, in_order).items()}
+            row |= {"kl_weight": float(vae.kl_weight)} if vae.kl_weight_varies else {}
             seconds.append(time.perf_counter() - start)
             if not np.isfinite(list(row.values())).all():
                 raise InputError(

@@ -94,7 +94,7 @@ def terms(
     sampling = Sampling(seed)
     draws = [vae.likelihood.nll(images, outputs(vae, np.asarray(sampling(mean, log_var)))) for _ in range(samples)]
     distortion, rate = np.mean(draws, axis=0), np.asarray(kl_divergence(mean, log_var))  # (N,) each
-    charged = np.asarray(vae.rate_term(rate_per_dimension(mean, log_var), vae.kl_weight))  # (N,)
+    charged = np.asarray(vae.charge(rate_per_dimension(mean, log_var)))  # (N,)
     return {
         "distortion": distortion,
         "rate": rate,
