@@ -1,6 +1,10 @@
 """Runs made up from a flat table, for the tests of tables and figures."""
 
+import atexit
 import itertools
+import json
+import shutil
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,15 +12,23 @@ import numpy as np
 import pandas as pd
 
 from vae_core.runs import Runs
+from vae_core.settings import DEFAULTS
 
 SETTINGS = ["dataset", "kl_weight", "seed", "epochs", "batch_size", "learning_rate", "hidden_units", "threads"]
+SETTINGS += [*DEFAULTS, "data_checksum"]
+PLACE = Path(tempfile.mkdtemp())
+atexit.register(shutil.rmtree, PLACE)
 
 
 def runs_of(table: pd.DataFrame) -> Runs:
-    """The columns that are settings of train_vae, and all others as measures."""
+    """The columns that are settings of train_vae, and all others as measures. The folders say which data set it is."""
     table = table.reset_index(drop=True)
     settings = [name for name in SETTINGS if name in table]
-    return Runs(table[settings], table.drop(columns=settings), [Path(f"run{row}") for row in table.index])
+    folders = [PLACE / f"{name}{row}" for row, name in enumerate(table.get("dataset", [""] * len(table)))]
+    for folder in folders:
+        folder.mkdir(exist_ok=True)
+        (folder / "config.json").write_text(json.dumps({"dataset": folder.name.rstrip("0123456789")}))
+    return Runs(table[settings], table.drop(columns=settings), folders)
 
 
 def weights_like(count: int) -> np.ndarray:

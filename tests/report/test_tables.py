@@ -6,7 +6,7 @@ import pytest
 
 from tests.made_up import runs_of
 from tests.run_folders import make_run
-from vae_core.report import findings, published, tables
+from vae_core.report import captions, findings, published, tables
 from vae_core.runs import Runs
 from vae_core.tutorials import TUTORIAL_FILE, tutorial_table
 
@@ -83,14 +83,14 @@ def test_one_seed_has_no_deviation():
     one = summary((1, 2, 3), (10, 20, 30), seeds=(0,))
     assert np.isnan(tables.loss_table(runs_of(one))["rate_std"]).all()
     assert tables.readable_table(tables.loss_table(runs_of(one)))["rate"].tolist() == ["1.00", "2.00", "3.00"]
-    assert "±" not in tables.caption(runs_of(one))
+    assert "±" not in captions.caption(runs_of(one))
 
 
 def test_loss_table_page_names_data_and_anchors():
     page = tables.loss_table_page(runs_of(USUAL))
     for part in ("MNIST, 28x28", "10,000 test images", "40 epochs", "seeds 0, 1", "45.00", "205.00", "140.50 ± 0.71"):
         assert part in page
-    assert "not MNIST" in tables.caption(runs_of(USUAL.assign(dataset="digits")))
+    assert "not MNIST" in captions.caption(runs_of(USUAL.assign(dataset="digits")))
 
 
 def test_findings_of_a_usual_sweep():

@@ -1,12 +1,12 @@
-"""The tables of a sweep: one row per weight, and the comparison of two sweeps. Reads no files."""
+"""The tables of a sweep: one row per weight, and the comparison of two sweeps."""
 
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
-from vae_core.data import SOURCES
-from vae_core.report.diverged import diverged, diverged_runs
+from vae_core.report.captions import caption
+from vae_core.report.diverged import diverged
 from vae_core.runs import Runs
 from vae_core.statistics import mean_and_spread
 
@@ -70,36 +70,6 @@ def drawn_table(runs: Runs) -> pd.DataFrame:
     ]
     index = pd.MultiIndex.from_tuples(rows, names=["kl_weight", "codes from"])
     return pd.DataFrame(list(rows.values()), index=index, columns=DRAWN)
-
-
-def caption(runs: Runs) -> str:
-    """What the table is about, in one paragraph: data, settings, anchors, and which runs have diverged."""
-    settings, measures = runs.settings, runs.measures.iloc[0]
-    epochs = " or ".join(str(number) for number in sorted(settings["epochs"].unique()))
-    seeds = [str(seed) for seed in sorted(settings["seed"].unique())]
-    over = f"mean ± standard deviation over the seeds {', '.join(seeds)}" if len(seeds) > 1 else f"seed {seeds[0]}"
-    return (
-        f"{SOURCES[settings['dataset'].iloc[0]].description}; {int(measures['images']):,} test images, nats per image; "
-        f"{epochs} epochs; {over}.{_anchors(measures)}{_left_out(runs)}"
-    )
-
-
-def _anchors(measures: pd.Series) -> str:
-    if "entropy_floor" not in measures:
-        return ""
-    return (
-        f" No distortion can be below {measures['entropy_floor']:.2f}. A collapsed code, which is the prior for every "
-        f"image, has rate 0 and, at the mean training image, distortion {measures['zero_information_distortion']:.2f}."
-    )
-
-
-def _left_out(runs: Runs) -> str:
-    if not (names := diverged_runs(runs)):
-        return ""
-    return (
-        f" **Diverged: {names}** (distortion far above that of a code that says nothing). These runs are in no figure "
-        "and in no mean with others."
-    )
 
 
 def loss_table_page(runs: Runs) -> str:
