@@ -193,3 +193,12 @@ def test_samples_of_the_prior_are_standard_normal():
     assert z.shape == (20_000, 4)
     np.testing.assert_allclose(z.mean(axis=0), np.zeros(4), atol=0.03)
     np.testing.assert_allclose(np.cov(z.T), np.eye(4), atol=0.05)
+
+
+def test_fixed_points_are_the_quantile_grid_on_a_line_and_in_a_plane_and_prior_samples_beyond():
+    line, plane, space = (latent.fixed_points(latent_dim, cells=4) for latent_dim in (1, 2, 5))
+    quantiles = latent.quantile_axes(cells=4)[0]
+    assert np.array_equal(line, quantiles[None, :, None])
+    assert np.array_equal(plane[0, :, 0], quantiles) and np.array_equal(plane[:, 0, 1], quantiles[::-1])
+    assert space.shape == (4, 4, 5)
+    assert np.array_equal(space.reshape(16, 5), latent.sample_prior(16, seed=0, latent_dim=5))

@@ -77,19 +77,26 @@ def mean_rates(mean: np.ndarray, log_var: np.ndarray) -> np.ndarray:
 
 
 def decode_grid(vae: VAE, axes: np.ndarray, dimensions: Sequence[int] = (0, 1)) -> np.ndarray:
-    """Decode a grid over one or two dimensions of the latent space, the others at 0, in one batch.
+    """Decode the `grid_points` in one batch.
+
+    returns: (rows, columns, height, width) of grey images, (rows, columns, height, width, 3) of colour ones
+    """
+    return decode_points(vae, grid_points(axes, vae.decoder.input_shape[-1], dimensions))
+
+
+def grid_points(axes: np.ndarray, latent_dim: int, dimensions: Sequence[int] = (0, 1)) -> np.ndarray:
+    """A grid over one or two dimensions of the latent space, the others at 0: (rows, columns, latent_dim).
 
     The first of `dimensions` grows with the column, the second upwards, so row 0 holds its largest coordinate.
 
     axes: (2, cells), the coordinates of both; or (1, cells), a strip of one row along the first
-    returns: (rows, columns, height, width) of grey images, (rows, columns, height, width, 3) of colour ones
     """
     upwards = axes[1][::-1] if len(axes) > 1 else [0.0]
     coordinates = np.meshgrid(axes[0], upwards)  # (rows, columns) each
-    z = np.zeros((*coordinates[0].shape, vae.decoder.input_shape[-1]))  # (rows, columns, latent_dim)
+    z = np.zeros((*coordinates[0].shape, latent_dim))
     for dimension, coordinate in zip(dimensions[: len(axes)], coordinates, strict=False):
         z[..., dimension] = coordinate
-    return _decode_all(vae, z)
+    return z
 
 
 def traversals(
@@ -104,10 +111,20 @@ def traversals(
     dimensions, positions = np.array(by_rate(mean, log_var)[:most]), np.linspace(-limit, limit, steps)
     z = np.zeros((len(dimensions), steps, mean.shape[1]))
     z[np.arange(len(dimensions)), :, dimensions] = positions
-    return dimensions, positions, _decode_all(vae, z)
+    return dimensions, positions, decode_points(vae, z)
 
 
-def _decode_all(vae: VAE, z: np.ndarray) -> np.ndarray:
+def fixed_points(latent_dim: int, cells: int) -> np.ndarray:
+    """Latent points that stay the same while a model changes: (rows, columns, latent_dim).
+
+    The prior's quantiles on a line (one row) or in a plane, where row 0 has the largest z[1]; else prior samples.
+    """
+    if latent_dim > 2:
+        return sample_prior(cells * cells, seed=0, latent_dim=latent_dim).reshape(cells, cells, latent_dim)
+    return grid_points(quantile_axes(cells, latent_dim), latent_dim)
+
+
+def decode_points(vae: VAE, z: np.ndarray) -> np.ndarray:
     """Expected images at latent points, (rows, columns, latent_dim), in their places; grey ones have no last axis."""
     images = decode(vae, z.reshape(-1, z.shape[-1]))  # (rows * columns, height, width, channels)
     images = images[..., 0] if images.shape[-1] == 1 else images
