@@ -22,6 +22,7 @@ import numpy as np
 
 from vae_core.dataset import ByteImages, Dataset  # noqa: F401, one import for those who load data
 from vae_core.errors import InputError
+from vae_core.own_images import is_path, load_own_images
 from vae_core.progress import terminal
 
 IMAGE_SHAPE = (28, 28, 1)  # of the built-in data sets
@@ -98,15 +99,17 @@ class Source:
     read: Callable[[str, str | Path | None], Arrays]
 
 
-def load_dataset(name: str = "auto", data_dir: str | Path | None = None) -> Dataset:
-    """Load one of `SOURCES` by name; `auto` is `mnist` if available, else `digits`, and prints which and why.
+def load_dataset(name: str | Path = "auto", data_dir: str | Path | None = None) -> Dataset:
+    """Load one of `SOURCES` by name, or the user's own images by their path.
 
+    name: `auto` is `mnist` if available, else `digits`, and prints which and why. For paths see `load_own_images`
     data_dir: the folder that has the data (default: the environment variable VAE_DATA_DIR), one of `FOLDERS` with the
         four IDX files in it, gzip-compressed or raw, or that folder itself, or the folder of Keras' mnist.npz. If it is
         empty, the data comes from the cache or the official mirrors
 
-    Raises InputError for an unknown name, a `data_dir` that does not have the data, or a file that is not the official
-    one, and DataNotAvailable if no `data_dir` is given, and the data is not in the cache and cannot be downloaded.
+    Raises InputError for an unknown name, own images that cannot be used, a `data_dir` that does not have the data, or
+    a file that is not the official one, and DataNotAvailable if no `data_dir` is given, and the data is not in the
+    cache and cannot be downloaded.
     """
     if name == "auto":
         try:
@@ -116,8 +119,11 @@ def load_dataset(name: str = "auto", data_dir: str | Path | None = None) -> Data
             print(f"data set auto: {error}")
         print(f"data set auto: this is {dataset.name}: {dataset.description}")
         return dataset
+    if is_path(name):
+        return load_own_images(name, taken=("auto", *SOURCES))
     if name not in SOURCES:
-        raise InputError(f"unknown data set {name!r}: choose one of {', '.join(SOURCES)}, auto")
+        known = ", ".join(SOURCES)
+        raise InputError(f"unknown data set {name!r}: choose one of {known}, auto, or a path such as ./{name}")
     source = SOURCES[name]
     arrays, size = source.read(name, data_dir), source.validation_size
     return Dataset(
