@@ -560,6 +560,10 @@ def cut_off(folder: Path) -> None:
     (folder / "007.png").write_bytes((folder / "006.png").read_bytes()[:-30])
 
 
+def without_its_end(folder: Path) -> None:
+    (folder / "007.png").write_bytes((folder / "006.png").read_bytes().removesuffix(b"\0\0\0\0IEND\xaeB`\x82"))
+
+
 def transparent(folder: Path) -> None:
     pixels = np.full((8, 9, 4), 255, np.uint8)
     pixels[3, 3, 3] = 254
@@ -599,6 +603,7 @@ def save_as(mode: str = "L", suffix: str = ".png", size: tuple[int, int] = (9, 8
         (lambda folder: [path.unlink() for path in folder.glob("1*")], "pictures are 140: at least 200 are needed"),
         (lambda folder: [path.unlink() for path in folder.iterdir()], "it has no PNG or JPEG pictures"),
         (cut_off, "007.png cannot be read (damaged, or no picture): delete or replace it"),
+        (without_its_end, "007.png cannot be read (damaged, or no picture): delete or replace it"),
         (
             lambda folder: (folder / "007.png").write_text("<html>"),
             "007.png cannot be read (damaged, or no picture): delete or replace it",

@@ -11,7 +11,6 @@ from vae_core.own_images.checks import FEWEST, check_shape
 
 SUFFIXES, FORMATS = (".png", ".jpg", ".jpeg"), ("PNG", "JPEG")
 GREY, COLOUR = ("1", "L", "LA"), ("P", "PA", "RGB", "RGBA")  # Pillow's modes with 8 bits or fewer
-BATCH = 256
 SPLITS = {"train", "training", "test", "testing", "val", "valid", "validation"}
 
 
@@ -26,10 +25,11 @@ def read_pictures(folder: Path) -> dict[str, np.ndarray]:
     Raises InputError for pictures that Keras would resize, change or leave out without a word, and for damaged ones.
     """
     import vae_core.backend  # noqa: F401, I001
-    from keras.utils import image_dataset_from_directory  # an import of seconds, which arrays do not need
+    from keras.utils import image_dataset_from_directory  # imports of seconds, which arrays do not need
+    from tensorflow.errors import InvalidArgumentError
 
     classes = _classes(folder)
-    reading = {"labels": "inferred" if classes else None, "batch_size": BATCH}
+    reading = {"labels": "inferred" if classes else None, "batch_size": None}
     reading |= {"shuffle": False, "seed": 0, "verbose": False}  # without a seed it draws one from NumPy's global state
     try:
         listed = image_dataset_from_directory(folder, **reading).file_paths
@@ -40,9 +40,13 @@ def read_pictures(folder: Path) -> dict[str, np.ndarray]:
     _tell_what_is_left_out(folder)
     reading |= {"image_size": shape[1:3], "color_mode": "rgb" if shape[3] == 3 else "grayscale"}
     images = np.empty(shape, np.uint8)
-    batches = image_dataset_from_directory(folder, **reading)
-    for start, batch in zip(range(0, len(paths), BATCH), batches, strict=True):
-        images[start : start + BATCH] = np.rint(batch[0] if classes else batch)
+    pictures = iter(image_dataset_from_directory(folder, **reading))
+    for path, image in zip(paths, images, strict=True):
+        try:
+            picture = next(pictures)
+        except InvalidArgumentError as error:  # TensorFlow decodes less than Pillow does
+            raise _damaged(path) from error
+        image[...] = np.rint(picture[0] if classes else picture)
     labels = {"labels": np.array([path.parts[0] for path in paths])} if classes else {}
     return {"images": images} | labels
 
@@ -79,8 +83,7 @@ def _loaded(folder: Path, path: Path) -> Image.Image:
         with Image.open(folder / path) as picture:
             picture.load()
     except Exception as error:  # of the file system, or whatever Pillow meets in the file
-        reason = getattr(error, "strerror", None) or "damaged, or no picture"
-        raise InputError(f"{path} cannot be read ({reason}): delete or replace it") from error
+        raise _damaged(path, getattr(error, "strerror", None)) from error
     if picture.format not in FORMATS:
         raise InputError(f"{path} is a {picture.format} picture: save all as PNG or JPEG")
     if picture.mode not in GREY + COLOUR:
@@ -88,6 +91,10 @@ def _loaded(folder: Path, path: Path) -> Image.Image:
     if picture.has_transparency_data and picture.convert("RGBA").getextrema()[3][0] < 255:
         raise InputError(f"{path} is transparent in places: put it on a background")
     return picture
+
+
+def _damaged(path: Path, reason: str | None = None) -> InputError:
+    return InputError(f"{path} cannot be read ({reason or 'damaged, or no picture'}): delete or replace it")
 
 
 def _tell_what_is_left_out(folder: Path) -> None:
