@@ -7,12 +7,13 @@ from vae_core.measures.bound import (
     measure_bound,
     terms,
 )
-from vae_core.measures.codes import active_units, knn_accuracy, measure_codes
+from vae_core.measures.codes import ACTIVE_VARIANCE, active_units, knn_accuracy, measure_codes
 from vae_core.measures.evidence import nll, nll_by_own_codes, nll_by_quadrature
 from vae_core.measures.paths import unevenness
 from vae_core.measures.samples import draw_images, judgement, measure_samples, opinions, sharpness, train_judge
 
 __all__ = [
+    "ACTIVE_VARIANCE",
     "active_units",
     "anchors",
     "bound_summary",
