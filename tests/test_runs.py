@@ -2,6 +2,7 @@ import hashlib
 import json
 import os
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -107,6 +108,7 @@ def write_text(text):
     return lambda path: path.write_text(text)
 
 
+ABOUT = {"name": "faces", "description": "some", "class_names": [], "image_shape": [16, 12, 3], "path": "/faces.npz"}
 CODES = {"mean": np.zeros((5, 2)), "log_var": np.zeros((5, 2)), "labels": np.arange(5)}
 
 
@@ -116,6 +118,11 @@ CODES = {"mean": np.zeros((5, 2)), "log_var": np.zeros((5, 2)), "labels": np.ara
         ("config.json", write_text("[]")),
         ("config.json", write_text(json.dumps(PARAMETERS | {"kl_weight": "half"}))),
         ("config.json", write_text(json.dumps(PARAMETERS | {"seed": True}))),
+        ("dataset.json", write_text("[]")),
+        ("dataset.json", write_text(json.dumps(ABOUT | {"class_names": None}))),
+        ("dataset.json", write_text(json.dumps(ABOUT | {"class_names": [1]}))),
+        ("dataset.json", write_text(json.dumps(ABOUT | {"image_shape": [28, 28]}))),
+        ("dataset.json", write_text(json.dumps(ABOUT | {"description": 5}))),
         ("measures.json", write_text("null")),
         ("measures.json", write_text(json.dumps(MEASURES | {"rate": "<b>1</b>"}))),
         ("measures.json", write_text(json.dumps(MEASURES | {"nll": float("nan")}))),
@@ -151,6 +158,41 @@ def test_codes_and_images_are_read_as_they_were_kept_images_with_eight_bits(tmp_
     arrays = np.load(tmp_path / "latent.npz")
     assert arrays["blends"].dtype == arrays["manifold"].dtype == np.uint8
     np.testing.assert_array_equal(arrays["corners"], mean)
+
+
+def test_colour_images_traversals_and_codes_of_one_dimension_are_kept(tmp_path, rng):
+    codes, strip, rows = rng.normal(size=(5, 1)), rng.uniform(size=(1, 4, 8, 9, 3)), rng.uniform(size=(2, 7, 8, 9, 3))
+    kept = runs.Latent(codes, -codes, np.full(5, -1), dimensions=np.array([0]), manifold=strip, axes=np.zeros((1, 4)))
+    kept = replace(kept, traversals=rows, traversal_dimensions=np.array([7, 3]), traversal_positions=np.arange(7.0))
+    runs.save_latent(tmp_path, kept)
+    found = runs.read_latent(tmp_path)
+    for name in ("manifold", "traversals"):
+        np.testing.assert_allclose(getattr(found, name), getattr(kept, name), atol=0.5 / 255 + 1e-6)
+        assert np.load(tmp_path / "latent.npz")[name].dtype == np.uint8
+    for name in ("mean", "labels", "dimensions", "axes", "traversal_dimensions", "traversal_positions"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(kept, name))
+
+
+def test_what_a_run_says_of_its_data_is_read_again(finished, digits):
+    own = replace(digits, name="faces", class_names=(), path="/home/me/faces.npz")
+    for dataset in (own, digits):
+        runs.write_dataset(finished, dataset)
+        runs.update_record(finished, 1.0)
+        about = runs.read_dataset(finished)
+        for name in ("name", "description", "class_names", "image_shape", "path"):
+            assert getattr(about, name) == getattr(dataset, name)
+        assert runs.is_done(finished)
+    (finished / "dataset.json").write_text((finished / "dataset.json").read_text().replace("stand-in", "set"))
+    assert runs.fault(finished) == "dataset.json was altered"
+
+
+def test_a_run_from_before_it_said_so_has_one_of_the_data_sets_of_then(finished, digits):
+    about = runs.read_dataset(finished)
+    assert (about.name, about.description) == ("digits", digits.description)
+    assert (about.class_names, about.image_shape, about.path) == (digits.class_names, (28, 28, 1), "")
+    other = make_run(finished.parent / "other", PARAMETERS | {"dataset": "faces"})
+    with pytest.raises(InputError, match=r"other has no dataset.json, which says what faces is: run it again"):
+        runs.read_dataset(other)
 
 
 @pytest.mark.parametrize("name", ["notes.txt", "my table.csv", "run.ipynb", "scatter.png"])

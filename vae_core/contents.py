@@ -18,6 +18,21 @@ def is_config(content: object) -> bool:
     return _has_numbers(content, PLANNED) and isinstance(content["seed"], int)
 
 
+def is_about(content: object) -> bool:
+    """What figures and tables call the data is there; there may be no classes."""
+    if not isinstance(content, dict):
+        return False
+    words, shape = [content.get("name"), content.get("description")], content.get("image_shape")
+    names = content.get("class_names")
+    return (
+        isinstance(names, list)
+        and all(isinstance(word, str) for word in words + names)
+        and isinstance(shape, list)
+        and len(shape) == 3
+        and all(isinstance(size, int) for size in shape)
+    )
+
+
 def is_measures(content: object) -> bool:
     """All values are finite numbers, and those that no training can spoil are there."""
     return _has_numbers(content, MEASURED) and _has_numbers(content, content)
@@ -30,7 +45,7 @@ def is_history(table: pd.DataFrame) -> bool:
 
 
 def are_codes(mean: np.ndarray, log_var: np.ndarray, labels: np.ndarray) -> bool:
-    """One row per image; mean, log_var: (N, latent_dim), labels: (N,)."""
+    """One row per image; mean, log_var: (N, latent_dim), labels: (N,), -1 without classes."""
     return mean.ndim == 2 and mean.shape == log_var.shape and labels.shape == mean.shape[:1]
 
 

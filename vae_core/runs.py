@@ -343,6 +343,7 @@ def _check_hashes(folder: Path) -> None:
 def _check_content(folder: Path) -> None:
     checks = {
         "config.json": (read_json, contents.is_config),
+        "dataset.json": (read_json, contents.is_about),
         "measures.json": (read_json, contents.is_measures),
         "history.csv": (pd.read_csv, contents.is_history),
         "latent.npz": (_read_codes, lambda codes: contents.are_codes(*codes)),
