@@ -10,12 +10,16 @@ from PIL import Image
 
 from tests.made_up import runs_of
 from vae_core import figures
-from vae_core.figures import plane, style
+from vae_core.figures import panels, plane, style
 from vae_core.figures import sweep as sheets
 from vae_core.report.tables import ranked_rates
 from vae_core.runs import Latent
 
 NAMES = tuple("0123456789")
+
+
+def codes_of(mean):
+    return Latent(mean, np.zeros_like(mean), np.arange(len(mean)) % 10)
 
 
 def history(epochs):
@@ -52,19 +56,19 @@ def test_scatter_has_each_code_in_the_colour_of_its_class_and_equal_axes(rng):
 @pytest.mark.parametrize("weights", [1, 4, 8, 9])
 def test_sheet_of_scatters_has_the_same_axes_in_all_panels_of_a_half(rng, weights):
     scales = 10 / np.arange(1, weights + 1)
-    codes = {scale: (rng.normal(scale=scale, size=(50, 2)), rng.integers(10, size=50)) for scale in scales}
-    figure = sheets.latent_scatters(codes, NAMES, "")
-    panels = [axes for axes in figure.axes if axes.axison]
-    assert len(panels) == 2 * weights
-    upper, lower = panels[:weights], panels[weights:]
+    codes = {scale: codes_of(rng.normal(scale=scale, size=(50, 2))) for scale in scales}
+    figure = panels.latent_scatters(codes, NAMES, "")
+    shown = [axes for axes in figure.axes if axes.axison]
+    assert len(shown) == 2 * weights
+    upper, lower = shown[:weights], shown[weights:]
     assert len({axes.get_xlim() + axes.get_ylim() for axes in upper}) == 1
     assert {axes.get_xlim() + axes.get_ylim() for axes in lower} == {(-4, 4, -4, 4)}
-    means = np.concatenate([mean for mean, _ in codes.values()])
+    means = np.concatenate([latent.mean for latent in codes.values()])
     assert upper[0].get_xlim()[0] < means[:, 0].min()
     assert upper[0].get_xlim()[1] > means[:, 0].max()
     assert upper[0].get_ylim()[0] < means[:, 1].min()
     assert upper[0].get_ylim()[1] > means[:, 1].max()
-    outside = np.mean((np.abs(codes[10.0][0]) > 4).any(axis=1))
+    outside = np.mean((np.abs(codes[10.0].mean) > 4).any(axis=1))
     assert f"{outside:.1%} of codes outside" in lower[0].get_title()
 
 
@@ -72,7 +76,7 @@ def test_sheet_of_manifolds_shows_every_second_cell_of_the_right_weight():
     coordinates = np.stack([np.linspace(-3, 3, 6), np.linspace(10, 20, 6)])
     z0, z1 = np.meshgrid(coordinates[0], coordinates[1][::-1])
     grids = {w: ((w + z0 + 10 * z1)[..., None, None] * np.ones((28, 28)), coordinates, w / 2) for w in (0.0, 1.0)}
-    figure = sheets.decoder_manifolds(grids, "")
+    figure = panels.decoder_manifolds(grids, "")
     for axes, kl_weight in zip(figure.axes, grids, strict=False):
         cells = np.asarray(axes.images[0].get_array())[14::28, 14::28]
         expected = kl_weight + coordinates[0, ::2][None, :] + 10 * coordinates[1, ::2][::-1][:, None]
@@ -82,7 +86,7 @@ def test_sheet_of_manifolds_shows_every_second_cell_of_the_right_weight():
 
 def test_ellipses_are_two_deviations_each_way_around_the_first_means(rng):
     mean, log_var = rng.normal(size=(40, 2)), rng.normal(size=(40, 2))
-    figure = sheets.posterior_ellipses({1.0: (mean, log_var, np.zeros(40, int))}, NAMES, "")
+    figure = panels.posterior_ellipses({1.0: Latent(mean, log_var, np.zeros(40, int))}, NAMES, "")
     ellipses = [
         patch for patch in figure.axes[0].patches if isinstance(patch, Ellipse) and not isinstance(patch, Circle)
     ]
@@ -142,7 +146,7 @@ def test_axes_of_every_figure_are_labelled(rng):
     labels = rng.integers(10, size=100)
     shown = [
         figures.latent_scatter(z, labels, NAMES, ""),
-        sheets.latent_scatters({0.0: (z, labels)}, NAMES, ""),
+        panels.latent_scatters({0.0: Latent(z, z, labels)}, NAMES, ""),
         figures.decoder_manifold(np.zeros((4, 4, 28, 28)), np.tile(np.linspace(-3, 3, 4), (2, 1)), "", 0.5),
         figures.training_curves(history(2), ""),
     ]
@@ -152,21 +156,10 @@ def test_axes_of_every_figure_are_labelled(rng):
             assert not axes.axison or axes.get_ylabel() or axes in axes.get_shared_y_axes().get_siblings(figure.axes[0])
 
 
-def test_samples_stand_beside_the_scores_of_their_weight_and_source(rng):
+def test_samples_stand_beside_the_words_of_their_weight_and_source(rng):
     drawn = {w: (np.full((3, 28, 28, 1), w / 10), np.full((3, 28, 28, 1), w / 5)) for w in (0.0, 1.0)}
-    scores = {
-        f"{name}_{score}_mean": [i + j, i + j + 5]
-        for i, name in enumerate(("prior", "mixture"))
-        for j, score in enumerate(("classes", "confidence"))
-    }
-    figure = sheets.samples(drawn, pd.DataFrame(scores, index=[0.0, 1.0]), "")
-    titles = [axes.get_title() for axes in figure.axes]
-    assert titles == [
-        "0 classes, judge's confidence 1.00",
-        "1 classes, judge's confidence 2.00",
-        "5 classes, judge's confidence 6.00",
-        "6 classes, judge's confidence 7.00",
-    ]
+    figure = panels.samples(drawn, {0.0: ("one", "two"), 1.0: ("three", "four")}, "")
+    assert [axes.get_title() for axes in figure.axes] == ["one", "two", "three", "four"]
     shown = [np.asarray(axes.images[0].get_array()) for axes in figure.axes]
     assert [picture.shape for picture in shown] == [(28, 3 * 28)] * 4
     assert [picture.mean() for picture in shown] == pytest.approx([0, 0, 0.1, 0.2])
@@ -198,7 +191,7 @@ def test_frames_of_an_animation_keep_their_windows_while_the_codes_move(rng):
         epoch_manifolds=np.zeros((3, 4, 4, 28, 28)),
         epoch_axes=np.tile(np.linspace(-2, 2, 4), (2, 1)),
     )
-    frames = list(sheets.epoch_frames(latent, NAMES, "digits"))
+    frames = list(panels.epoch_frames(latent, NAMES, "digits"))
     assert [frame.get_suptitle() for frame in frames] == [
         "digits, after 0 epochs",
         "digits, after 1 epoch",
@@ -207,7 +200,7 @@ def test_frames_of_an_animation_keep_their_windows_while_the_codes_move(rng):
     assert len({frame.axes[0].get_xlim() + frame.axes[0].get_ylim() for frame in frames}) == 1
     for frame, place in zip(frames, codes, strict=True):
         np.testing.assert_array_equal(frame.axes[0].collections[0].get_offsets(), place)
-    frame = sheets.weight_frame("kl_weight 2", latent, (-9, 9, -9, 9), NAMES)
+    frame = panels.weight_frame("kl_weight 2", latent, (-9, 9, -9, 9), NAMES)
     assert frame.axes[0].get_xlim() == (-9, 9)
     assert frame.axes[1].get_xlim() == (-4, 4)
     assert frame.get_suptitle() == "kl_weight 2"

@@ -12,11 +12,12 @@ from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
 from tests.made_up import runs_of, sweep_of, weights_like
-from vae_core.figures import plane
+from vae_core.figures import panels, plane
 from vae_core.figures import sweep as sheets
 from vae_core.figures.labels import evenly, weight_names
 from vae_core.figures.style import covering_square
 from vae_core.report.tables import loss_table, ranked_rates
+from vae_core.runs import Latent
 
 NAMES = tuple("0123456789")
 
@@ -86,13 +87,14 @@ def test_words_of_sheets_of_panels_never_overlap(rng, count):
     mean, labels, title = rng.normal(size=(20, 2)), rng.integers(10, size=20), "digits, seed 0, 12 of 200 weights"
     grid = (np.zeros((4, 4, 2, 2)), np.tile(np.linspace(-3, 3, 4), (2, 1)), 1.0)
     images = np.zeros((3, 2, 2, 1))
-    scores = {f"{name}_{score}_mean": 1.0 for name in ("prior", "mixture") for score in ("classes", "confidence")}
+    words = ("10 classes, judge's confidence 0.99", "8.33 classes, judge's confidence 0.12")
+    latents = dict.fromkeys(weights, Latent(mean, mean, labels))
     drawn = {
-        "latent_scatters": sheets.latent_scatters(dict.fromkeys(weights, (mean, labels)), NAMES, title),
-        "posterior_ellipses": sheets.posterior_ellipses(dict.fromkeys(weights, (mean, mean, labels)), NAMES, title),
-        "decoder_manifolds": sheets.decoder_manifolds(dict.fromkeys(weights, grid), f"Decoded grids: {title}"),
-        "samples": sheets.samples(
-            dict.fromkeys(weights, (images, images)), pd.DataFrame(scores, index=weights), f"Samples: {title}"
+        "latent_scatters": panels.latent_scatters(latents, NAMES, title),
+        "posterior_ellipses": panels.posterior_ellipses(latents, NAMES, title),
+        "decoder_manifolds": panels.decoder_manifolds(dict.fromkeys(weights, grid), f"Decoded grids: {title}"),
+        "samples": panels.samples(
+            dict.fromkeys(weights, (images, images)), dict.fromkeys(weights, words), f"Samples: {title}"
         ),
     }
     assert {name: found for name, figure in drawn.items() if (found := faults(figure))} == {}

@@ -6,19 +6,18 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from vae_core.figures.classes import class_groups, class_handles, legend_below, scatter_classes
 from vae_core.figures.style import (
-    CLASS_COLORS,
     LINE_COLORS,
     LINE_STYLES,
     PIXELS_PER_INCH,
-    class_handles,
     epoch_axis,
     latent_axes,
     marker_of,
     new_figure,
     prior_rings,
     ring_handles,
-    scatter_classes,
+    show_image,
 )
 
 DISTANCE_STYLES = (
@@ -37,12 +36,15 @@ def image_grid(
     column_names: Sequence[str] = (),
     inches: float = 0.85,
 ) -> Figure:
-    """Rows and columns of images, named where names are given; images: (rows, columns, height, width) in [0, 1]."""
+    """Rows and columns of images, named where names are given.
+
+    images: (rows, columns, height, width) or (rows, columns, height, width, 3), in [0, 1]
+    """
     rows, columns = images.shape[:2]
     figure, panels = new_figure(inches * columns + 0.9 * bool(row_names), inches * rows + 0.8, rows, columns)
     panels = np.asarray(panels).reshape(rows, columns)
     for axes, image in zip(panels.flat, images.reshape(-1, *images.shape[2:]), strict=True):
-        axes.imshow(image, cmap="gray", vmin=0, vmax=1)
+        show_image(axes, image)
         axes.set(xticks=[], yticks=[])
     for axes, name in zip(panels[:, 0], row_names, strict=False):
         axes.set_ylabel(name, rotation=0, ha="right", va="center")
@@ -85,12 +87,12 @@ def planes(
     """
     figure, panels = new_figure(5.4 * len(clouds), 5.8, columns=len(clouds))
     for axes, (name, cloud) in zip(np.atleast_1d(panels), clouds.items(), strict=True):
-        scatter_classes(axes, cloud, labels, size=np.clip(20_000 / len(cloud), 3, 25))
+        scatter_classes(axes, cloud, labels, class_names, size=np.clip(20_000 / len(cloud), 3, 25))
         axes.set(xlabel=names[0], ylabel=names[1], title=name)
         axes.set_aspect("equal", adjustable="box" if limit else "datalim")
         if limit:
             axes.set(xlim=(-limit, limit), ylim=(-limit, limit))
-    figure.legend(handles=class_handles(class_names), loc="outside lower center", ncols=5, frameon=False)
+    legend_below(figure, class_handles(class_names), columns=5, frameon=False)
     figure.suptitle(title)
     return figure
 
@@ -112,13 +114,14 @@ def spaces(
     for place, (name, cloud) in enumerate(clouds.items(), start=1):
         axes = figure.add_subplot(1, len(clouds), place, projection="3d")
         size = np.clip(20_000 / len(cloud), 4, 20)
-        axes.scatter(*cloud.T, c=np.array(CLASS_COLORS)[labels], s=size, linewidths=0, depthshade=False)
+        for rows, look in class_groups(labels, class_names):
+            axes.scatter(*cloud[rows].T, s=size, linewidths=0, depthshade=False, **look)
         axes.set(xlabel=names[0], ylabel=names[1], zlabel=names[2], title=name)
         axes.locator_params(nbins=4)
         if limit:
             axes.set(xlim=(-limit, limit), ylim=(-limit, limit), zlim=(-limit, limit))
         axes.set_box_aspect((1, 1, 1) if limit else np.ptp(cloud, axis=0), zoom=0.85)
-    figure.legend(handles=class_handles(class_names), loc="outside lower center", ncols=5, frameon=False)
+    legend_below(figure, class_handles(class_names), columns=5, frameon=False)
     figure.suptitle(title)
     return figure
 
@@ -137,12 +140,12 @@ def panels_of_codes(
     legend_columns = min(6, 3 * len(clouds))
     figure, panels = new_figure(5.4 * len(clouds), 7.4 - 0.15 * legend_columns, columns=len(clouds))
     for axes, (name, mean) in zip(np.atleast_1d(panels), clouds.items(), strict=True):
-        scatter_classes(axes, mean, labels, size=np.clip(20_000 / len(mean), 3, 25))
+        scatter_classes(axes, mean, labels, class_names, size=np.clip(20_000 / len(mean), 3, 25))
         prior_rings(axes)
         latent_axes(axes, square)
         axes.set_title(name)
     handles = class_handles(class_names) + ring_handles()
-    figure.legend(handles=handles, loc="outside lower center", ncols=legend_columns, frameon=False)
+    legend_below(figure, handles, legend_columns, frameon=False)
     figure.suptitle(title)
     return figure
 

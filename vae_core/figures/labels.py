@@ -24,6 +24,11 @@ def weight_names(weights: Iterable[float]) -> list[str]:
     return names
 
 
+def shortened(words: str, most: int = 20) -> str:
+    """The words, or their beginning and an ellipsis: names of classes may be those of somebody's folders."""
+    return words if len(words) <= most else f"{words[: most - 1]}…"
+
+
 def evenly(count: int, most: int) -> np.ndarray:
     """At most `most` of the places 0 to count - 1, evenly spread, with both ends."""
     return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int))

@@ -1,14 +1,15 @@
-"""What all figures share: size, colours, the prior's rings, axes of latent coordinates and of epochs."""
+"""What all figures share: size, colours, images, the prior, axes of latent coordinates and of epochs."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import matplotlib
 import numpy as np
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patches import Circle
+from matplotlib.patches import Circle, Patch
 from matplotlib.ticker import MaxNLocator
 
 matplotlib.rcdefaults()  # a matplotlibrc may ask for TeX, other fonts or other sizes
@@ -19,27 +20,37 @@ CLASS_COLORS = (
     *("#94a4a2", "#717581", "#bd1f01", "#3f90da", "#a96b59"),
     *("#832db6", "#e76300", "#b9ac70", "#ffa90e", "#92dadd"),
 )
+ONE_COLOR = "#3f90da"  # of codes without classes
 LINE_COLORS = ("#3f90da", "#bd1f01", "#ffa90e", "#832db6", "black")
 LINE_STYLES = ("-", "--", ":", "-.", (0, (1, 3)))
 PIXELS_PER_INCH = 100
+PRIOR = "#e6e6e6"  # its density, behind codes
 RING = {"fill": False, "edgecolor": "black", "linewidth": 1.2}
 
 
 def tile(images: np.ndarray) -> np.ndarray:
-    """(rows, columns, height, width) -> (rows * height, columns * width)."""
-    rows, columns, height, width = images.shape
-    return images.swapaxes(1, 2).reshape(rows * height, columns * width)
+    """(rows, columns, height, width) -> (rows * height, columns * width); colours, as a last axis, stay."""
+    rows, columns, height, width, *colors = images.shape
+    return images.swapaxes(1, 2).reshape(rows * height, columns * width, *colors)
 
 
-def new_figure(width: float, height: float, rows: int = 1, columns: int = 1, sharey: bool = False):
+def show_image(axes: Axes, image: np.ndarray, **look) -> None:
+    """An image in [0, 1], (height, width), (height, width, 1) or (height, width, 3)."""
+    if image.shape[2:] == (3,):
+        axes.imshow(np.clip(image, 0, 1), **look)  # vmin and vmax do that for grey ones
+    else:
+        axes.imshow(image.reshape(image.shape[:2]), cmap="gray", vmin=0, vmax=1, **look)
+
+
+def height_of(images: np.ndarray) -> float:
+    """The height of images, (N, height, width, channels), for a width of 1."""
+    return images.shape[1] / images.shape[2]
+
+
+def new_figure(width: float, height: float, rows: int = 1, columns: int = 1, **shared):
     """A figure outside pyplot: it need not be closed, and a notebook shows it once."""
     figure = Figure(figsize=(width, height), dpi=PIXELS_PER_INCH, layout="constrained")
-    return figure, figure.subplots(rows, columns, sharey=sharey)
-
-
-def scatter_classes(axes: Axes, mean: np.ndarray, labels: np.ndarray, size: float) -> None:
-    """Latent means in the colours of their classes; mean: (N, 2), labels: (N,)."""
-    axes.scatter(mean[:, 0], mean[:, 1], c=np.array(CLASS_COLORS)[labels], s=size, linewidths=0, rasterized=True)
+    return figure, figure.subplots(rows, columns, **shared)
 
 
 def prior_rings(axes: Axes) -> None:
@@ -54,42 +65,76 @@ def ring_handles() -> list[Line2D]:
     return [Line2D([], [], color="black", linestyle=style, label=name) for name, style in styles.items()]
 
 
-def class_handles(class_names: tuple[str, ...]) -> list[Line2D]:
-    """Legend entries for the class colours."""
-    return [
-        Line2D([], [], color=color, marker="o", markersize=8, linestyle="", label=name)
-        for color, name in zip(CLASS_COLORS, class_names, strict=False)
-    ]
+def prior_density(axes: Axes) -> None:
+    """The density of the prior of one dimension, from the bottom of the axes almost to their top."""
+    z = np.linspace(-4, 4, 201)
+    shape = {"color": PRIOR, "linewidth": 0, "zorder": 0}
+    axes.fill_between(z, 0.95 * np.exp(-(z**2) / 2), transform=axes.get_xaxis_transform(), **shape)
 
 
-def covering_square(clouds: Iterable[np.ndarray]) -> tuple[float, float, float, float]:
-    """The smallest square (x from, x to, y from, y to) around the prior's rings and finite points, with a margin."""
-    points = np.concatenate([*clouds, [[-2.2, -2.2], [2.2, 2.2]]])  # (N, 2)
+def show_prior(axes: Axes, dimensions: int) -> None:
+    """The prior behind or around codes, in a plane as rings, in a strip of one dimension as its density."""
+    if dimensions == 2:
+        prior_rings(axes)
+    else:
+        prior_density(axes)
+
+
+def prior_handles(dimensions: int) -> list[Artist]:
+    """Legend entries for the prior in a plane, or in a strip of one dimension."""
+    return ring_handles() if dimensions == 2 else [Patch(color=PRIOR, label="density of the prior")]
+
+
+def covering_square(clouds: Iterable[np.ndarray]) -> tuple[float, ...]:
+    """The smallest square (x from, x to, y from, y to) around the prior's rings and finite points, with a margin.
+
+    clouds: (N, 2) each; of (N, 1) each, the interval (x from, x to)
+    """
+    clouds = list(clouds)
+    rings = np.repeat([[-2.2], [2.2]], clouds[0].shape[1], axis=1)
+    points = np.concatenate([*clouds, rings])  # (N, 2)
     points = points[np.isfinite(points).all(axis=1)]
     middle, half = (points.min(axis=0) + points.max(axis=0)) / 2, 0.525 * np.ptp(points, axis=0).max()
-    return (middle[0] - half, middle[0] + half, middle[1] - half, middle[1] + half)
+    return tuple(np.stack([middle - half, middle + half], axis=1).ravel())
 
 
-def latent_axes(axes: Axes, square: tuple[float, float, float, float]) -> None:
-    """Give a latent plane its window (x from, x to, y from, y to) and its labels."""
-    axes.axis(square)
-    axes.set(aspect="equal", xlabel="z[0]", ylabel="z[1]")
-    axes.locator_params(nbins=6)
+def latent_axes(axes: Axes, square: Sequence[float], dimensions: Sequence[int] = (0, 1)) -> None:
+    """Give a latent plane its window (x from, x to, y from, y to) and its labels, a strip (x from, x to) and its label.
+
+    dimensions: the latent dimensions that are shown
+    """
+    axes.set_xlabel(f"z[{dimensions[0]}]")
+    if len(dimensions) == 1:
+        axes.set(xlim=square[:2], yticks=[])
+    else:
+        axes.axis(square)
+        axes.set(aspect="equal", ylabel=f"z[{dimensions[1]}]")
+    axes.locator_params(axis="x" if len(dimensions) == 1 else "both", nbins=6)
 
 
-def show_grid(axes: Axes, images: np.ndarray, latent_axes: np.ndarray, interpolation: str = "none") -> None:
+def show_grid(
+    axes: Axes,
+    images: np.ndarray,
+    latent_axes: np.ndarray,
+    interpolation: str = "none",
+    dimensions: Sequence[int] = (0, 1),
+) -> None:
     """A decoded grid with latent coordinates on its axes; pixels count downwards while z[1] grows upwards.
 
-    images: (n, n, height, width), row 0 at the largest z[1]
-    latent_axes: (2, n), the columns' z[0] and the rows' z[1] upwards
+    images: (rows, n, height, width) or (rows, n, height, width, 3), row 0 at the largest z[1]
+    latent_axes: (2, n), the columns' z[0] and the rows' z[1] upwards; (1, n) of a strip, which is one row
+    dimensions: the latent dimensions that the axes are, in place of 0 and 1
     """
-    pixels, middles = images.shape[3], (np.arange(images.shape[0]) + 0.5) * images.shape[3] - 0.5  # of the cells
-    axes.imshow(tile(images), cmap="gray", vmin=0, vmax=1, interpolation=interpolation)
-    x_marks, y_marks = (_round_numbers(axis) for axis in latent_axes)
-    axes.set_xticks(np.interp(x_marks, latent_axes[0], middles), [f"{mark:g}" for mark in x_marks])
-    upwards = len(images) * pixels - 1 - np.interp(y_marks, latent_axes[1], middles)
-    axes.set_yticks(upwards, [f"{mark:g}" for mark in y_marks])
-    axes.set(xlabel="z[0]", ylabel="z[1]")
+    rows, columns, height, width = images.shape[:4]
+    show_image(axes, tile(images), interpolation=interpolation)
+    marks = _round_numbers(latent_axes[0])
+    axes.set_xticks(np.interp(marks, latent_axes[0], _middles(columns, width)), [f"{mark:g}" for mark in marks])
+    axes.set(xlabel=f"z[{dimensions[0]}]", yticks=[])
+    if len(latent_axes) > 1:
+        marks = _round_numbers(latent_axes[1])
+        upwards = rows * height - 1 - np.interp(marks, latent_axes[1], _middles(rows, height))
+        axes.set_yticks(upwards, [f"{mark:g}" for mark in marks])
+        axes.set_ylabel(f"z[{dimensions[1]}]")
 
 
 def epoch_axis(axes: Axes, label: str) -> None:
@@ -107,6 +152,10 @@ def marker_of(history: pd.DataFrame) -> str:
 def weight_colors(weights: int) -> np.ndarray:
     """One colour per weight, from dark to light as the weight grows: (weights, 4)."""
     return matplotlib.colormaps["viridis"](np.linspace(0, 0.92, weights))
+
+
+def _middles(cells: int, pixels: int) -> np.ndarray:
+    return (np.arange(cells) + 0.5) * pixels - 0.5
 
 
 def _round_numbers(axis: np.ndarray) -> np.ndarray:

@@ -1,30 +1,35 @@
 """From finished run folders to the tables and sheets of a sweep. Trains nothing."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from IPython.display import Image, Markdown
 from matplotlib.figure import Figure
 
-from vae_core.data import SOURCES
+from vae_core.figures import panels
 from vae_core.figures import sweep as sheets
 from vae_core.figures.files import save_animation, save_figure
 from vae_core.figures.labels import evenly, weight_names
+from vae_core.figures.panels import shown_codes, shown_dimensions
 from vae_core.figures.plane import rate_distortion
 from vae_core.figures.style import covering_square
-from vae_core.latent import share_within
+from vae_core.latent import mean_rates, share_within
 from vae_core.report.diverged import diverged, diverged_runs, sound
 from vae_core.report.tables import loss_table, loss_table_page, ranked_rates
-from vae_core.runs import Latent, Runs, read_history, read_latent, replace_file
+from vae_core.runs import Latent, Runs, read_dataset, read_history, read_latent, replace_file
 
 SHEETS = (
     *("rate_distortion", "latent_scatters", "posterior_ellipses", "decoder_manifolds", "decoder_manifolds_quantiles"),
     *("decoder_manifolds_occupied", "samples", "rate_split", "dimensions", "loss_curves"),
 )
+TRAVERSALS = "traversals"  # a sheet where a latent space has more than two dimensions
 ANIMATIONS = ("weights", "epochs")
 PANELS = 12  # on a sheet of codes or images, or frames of the animation over the weights
+TRAVERSED = 4  # weights on the sheet of traversals
+TRAVERSALS_SHOWN = 10  # dimensions of each
 WINDOWS = {  # a grid of `Latent`: its axes there, and what the sheet says of it
     "manifold": ("axes", "on [-3, 3]"),
     "manifold_quantiles": ("quantiles", "at the prior's quantiles"),
@@ -60,15 +65,16 @@ def draw_sheets(sweep_dir: Path, runs: Runs) -> None:
         return
     class_names = _class_names(shown)
     _save_sheet(sweep_dir, "latent_scatters", _latent_scatters(latents, class_names, title))
-    posteriors = {kl_weight: (latent.mean, latent.log_var, latent.labels) for kl_weight, latent in latents.items()}
-    ellipses = sheets.posterior_ellipses(posteriors, class_names, f"Codes of the test images: {title}")
+    ellipses = panels.posterior_ellipses(latents, class_names, f"Codes of the test images: {title}{_plane(latents)}")
     _save_sheet(sweep_dir, "posterior_ellipses", ellipses)
     for grid in WINDOWS:
         name = grid.replace("manifold", "decoder_manifolds")
         _save_sheet(sweep_dir, name, _decoder_manifolds(latents, grid, title))
+    if all(latent.mean.shape[1] > 2 for latent in latents.values()):
+        _save_sheet(sweep_dir, TRAVERSALS, _traversals(latents, _source(shown)))
     drawn = {kl_weight: (latent.prior_samples, latent.mixture_samples) for kl_weight, latent in latents.items()}
-    scores = losses.set_index("kl_weight")
-    samples = sheets.samples(drawn, scores, f"Samples, by kl_weight; images: {title}; scores: all seeds")
+    words = _sample_words(losses.set_index("kl_weight"), drawn)
+    samples = panels.samples(drawn, words, f"Samples, by kl_weight; images: {title}; scores: all seeds")
     _save_sheet(sweep_dir, "samples", samples)
     _animate(sweep_dir, latents, shown)
 
@@ -122,7 +128,7 @@ def _choice(shown: Runs) -> str:
 
 
 def _class_names(shown: Runs) -> tuple[str, ...]:
-    return SOURCES[shown.settings["dataset"].iloc[0]].class_names
+    return read_dataset(shown.folders[0]).class_names
 
 
 def _by_weight(shown: Runs) -> dict[float, Path]:
@@ -152,9 +158,14 @@ def _loss_curves(shown: Runs) -> Figure:
     return sheets.loss_curves(histories, f"Losses on the validation images: {_source(shown)}")
 
 
+def _plane(latents: Mapping[float, Latent]) -> str:
+    """What titles say of codes where a plane is not the whole latent space."""
+    whole = all(latent.mean.shape[1] <= 2 for latent in latents.values())
+    return "" if whole else "\nin the plane of the two dimensions with the highest rates of each run"
+
+
 def _latent_scatters(latents: Mapping[float, Latent], class_names: tuple[str, ...], title: str) -> Figure:
-    codes = {kl_weight: (latent.mean, latent.labels) for kl_weight, latent in latents.items()}
-    return sheets.latent_scatters(codes, class_names, f"Codes of the test images: {title}")
+    return panels.latent_scatters(latents, class_names, f"Codes of the test images: {title}{_plane(latents)}")
 
 
 def _decoder_manifolds(latents: Mapping[float, Latent], grid: str, title: str) -> Figure:
@@ -162,16 +173,49 @@ def _decoder_manifolds(latents: Mapping[float, Latent], grid: str, title: str) -
     manifolds = {}
     for kl_weight, latent in latents.items():
         axes = getattr(latent, axes_name)
-        manifolds[kl_weight] = (getattr(latent, grid), axes, share_within(latent.mean, axes))
-    return sheets.decoder_manifolds(manifolds, f"Decoded grids {where}\nevery second cell: {title}")
+        manifolds[kl_weight] = (getattr(latent, grid), axes, share_within(shown_codes(latent), axes))
+    cells = "every second cell" if all(len(axes) == 2 for _, axes, _ in manifolds.values()) else "one dimension"
+    fixed = f"{_plane(latents)}, all others at 0" if _plane(latents) else ""
+    dimensions = {kl_weight: shown_dimensions(latent) for kl_weight, latent in latents.items()}
+    return panels.decoder_manifolds(manifolds, f"Decoded grids {where}\n{cells}: {title}{fixed}", dimensions)
+
+
+def _traversals(latents: Mapping[float, Latent], source: str) -> Figure:
+    """Of at most four weights, and of the dimensions that have the highest rates there."""
+    weights, drawn = list(latents), {}
+    for kl_weight in (weights[place] for place in evenly(len(weights), TRAVERSED)):
+        latent = latents[kl_weight]
+        dimensions = latent.traversal_dimensions[:TRAVERSALS_SHOWN]
+        rates = mean_rates(latent.mean, latent.log_var)[dimensions]
+        names = [f"z[{dimension}]  {rate:.2f}" for dimension, rate in zip(dimensions, rates, strict=True)]
+        drawn[kl_weight] = (latent.traversals[:TRAVERSALS_SHOWN], names, latent.traversal_positions)
+    title = f"Single dimensions, the highest rate first, in nats/image: {source}"
+    return panels.traversals(
+        drawn, f"{title}, {len(drawn)} of {len(weights)} weights" if len(drawn) < len(weights) else title
+    )
+
+
+def _sample_words(losses: pd.DataFrame, kl_weights: Iterable[float]) -> dict[float, tuple[str, str]]:
+    """What is said of the samples of each weight: the judge's scores where there are labels, else nothing."""
+    if "prior_classes_mean" not in losses:
+        return dict.fromkeys(kl_weights, ("", ""))
+    return {
+        kl_weight: tuple(_judged(losses.loc[kl_weight], name) for name in ("prior", "mixture"))
+        for kl_weight in kl_weights
+    }
+
+
+def _judged(scores: pd.Series, source: str) -> str:
+    classes, confidence = scores[f"{source}_classes_mean"], scores[f"{source}_confidence_mean"]
+    return f"{classes:.3g} classes, judge's confidence {confidence:.2f}"
 
 
 def _animate(sweep_dir: Path, latents: Mapping[float, Latent], shown: Runs) -> None:
     """weights.gif goes through the weights; epochs.gif through the training at the weight nearest to 1."""
-    names, wide = _class_names(shown), covering_square(latent.mean for latent in latents.values())
+    names, wide = _class_names(shown), covering_square(map(shown_codes, latents.values()))
     titles = [f"kl_weight {name}{_choice(shown)}" for name in weight_names(latents)]
-    frames = [sheets.weight_frame(*frame, wide, names) for frame in zip(titles, latents.values(), strict=True)]
+    frames = [panels.weight_frame(*frame, wide, names) for frame in zip(titles, latents.values(), strict=True)]
     save_animation(sweep_dir / "weights.gif", frames, milliseconds=1000)
     kl_weight = min(latents, key=lambda weight: abs(weight - 1))
     title = f"{shown.settings['dataset'].iloc[0]}, kl_weight {kl_weight:g}"
-    save_animation(sweep_dir / "epochs.gif", sheets.epoch_frames(latents[kl_weight], names, title), milliseconds=700)
+    save_animation(sweep_dir / "epochs.gif", panels.epoch_frames(latents[kl_weight], names, title), milliseconds=700)

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from vae_core.figures.classes import class_handles, scatter_classes
 from vae_core.figures.style import (
     PIXELS_PER_INCH,
-    class_handles,
     covering_square,
     epoch_axis,
     latent_axes,
@@ -17,7 +17,6 @@ from vae_core.figures.style import (
     new_figure,
     prior_rings,
     ring_handles,
-    scatter_classes,
     tile,
 )
 
@@ -54,7 +53,7 @@ def mistake_and_fix(mistake: View, fix: View, class_names: tuple[str, ...], titl
         dot = {"color": color, "marker": "D" if name == "mistake" else "o", "markersize": 9, "linestyle": ""}
         panels["curves"].plot(epochs.iloc[-1], shown.negative_elbo, **dot, label=f"{name}: negative ELBO")
         codes = panels[f"{name} codes"]
-        scatter_classes(codes, shown.codes[:, :2], shown.labels, size=4)
+        scatter_classes(codes, shown.codes[:, :2], shown.labels, class_names, size=4)
         prior_rings(codes)
         latent_axes(codes, square)
         codes.set_title(f"{name}: codes")
