@@ -6,9 +6,11 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 
+from vae_core.binarise import binarised, thresholded
+from vae_core.data import ByteImages
 from vae_core.errors import InputError
 from vae_core.models import build_vae, conv_decoder, conv_encoder, reference_vae
-from vae_core.training import Recorder, compiled_epoch, spread_epochs, train
+from vae_core.training import Recorder, _toss, compiled_epoch, spread_epochs, train
 
 COLUMNS = ["epoch", "objective", "distortion", "rate", "val_objective", "val_distortion", "val_rate"]
 
@@ -116,6 +118,52 @@ def test_an_epoch_visits_every_image_once_whatever_the_batch_size(batch_size):
     compiled_epoch(step, images, batch_size)(np.random.default_rng(0).permutation(170))
     assert visits.numpy().tolist() == [1] * 170
     assert largest.numpy() == min(batch_size, 170)
+
+
+def batches_of(inputs, seen=tf.identity, jit_compile=True):
+    """Two epochs of the images in order, five at a time, as the step sees them: (2, N, ...)."""
+    collected = tf.Variable(tf.zeros(inputs.shape))
+    start = tf.Variable(0)
+
+    def step(data):
+        (batch,) = data
+        rows = (start + tf.range(len(batch)))[:, None]
+        collected.assign(tf.tensor_scatter_nd_update(collected, rows, batch))
+        start.assign((start + len(batch)) % inputs.shape[0])
+
+    epoch = compiled_epoch(step, inputs, 5, jit_compile, seen)
+    return np.array([epoch(np.arange(len(inputs))) or collected.numpy() for _ in range(2)])
+
+
+@pytest.mark.parametrize("jit_compile", [True, False])
+def test_images_kept_as_bytes_become_the_same_floats_in_the_step(jit_compile):
+    images = ByteImages(np.arange(256, dtype=np.uint8).reshape(32, 4, 2, 1))
+    for epoch in batches_of(images, jit_compile=jit_compile):
+        np.testing.assert_array_equal(epoch, images)
+
+
+@pytest.mark.parametrize("jit_compile", [True, False])
+def test_a_toss_is_another_in_each_batch_and_epoch_and_the_seed_decides_it(jit_compile):
+    grey = np.broadcast_to(np.array([0, 0.25, 0.8, 1], "float32")[:, None, None], (10, 4, 400, 1))
+    epochs = batches_of(grey, _toss(7), jit_compile)
+    assert set(np.unique(epochs)) == {0, 1}
+    assert epochs.mean(axis=(0, 1, 3, 4)) == pytest.approx([0, 0.25, 0.8, 1], abs=0.02)
+    tosses = epochs.reshape(4, -1)  # two batches in each of two epochs
+    assert len(np.unique(tosses, axis=0)) == 4
+    assert np.array_equal(epochs, batches_of(grey, _toss(7), jit_compile))
+    assert not np.array_equal(epochs, batches_of(grey, _toss(8), jit_compile))
+
+
+@pytest.mark.slow
+def test_a_toss_leaves_the_noise_of_z_alone_and_validation_images_as_they_are(even):
+    """Black and white pixels are certain, so that their toss shows whether anything else changes."""
+    binary = thresholded(even)
+    (plain, history), (tossing, same) = trained(binary), trained(replace(binary, toss=True))
+    pd.testing.assert_frame_equal(history, same, check_exact=True)
+    for ours, theirs in zip(plain.get_weights(), tossing.get_weights(), strict=True):
+        assert np.array_equal(ours, theirs)
+    _, other = trained(binarised(even, "each_epoch"))
+    assert not np.array_equal(other["objective"], history["objective"])
 
 
 @pytest.mark.parametrize("kl_weight", [1e38, 3e38])

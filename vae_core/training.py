@@ -15,12 +15,13 @@ from pathlib import Path
 
 import vae_core.backend  # noqa: F401
 
+import keras
 import numpy as np
 import pandas as pd
 import tensorflow as tf
 from threadpoolctl import threadpool_limits
 
-from vae_core.data import Dataset
+from vae_core.data import ByteImages, Dataset
 from vae_core.errors import InputError
 from vae_core.models import VAE
 from vae_core.progress import progress_bar
@@ -47,6 +48,9 @@ def train(
 ) -> tuple[pd.DataFrame, list[float]]:
     """Train a compiled VAE; every epoch sees the training images once, in an order that only the seed decides.
 
+    Where the data set is tossed (`vae_core.binarise`), every batch is, within the step, by random numbers that the seed
+    alone decides too; the noise of z is the same with them and without.
+
     Returns the history, one row per epoch (epoch, objective, distortion, rate, and the same three with val_ for the
     validation images, in nats per image; and kl_weight at the end of the epoch if it varies), and the seconds that each
     epoch took. `history_file` is rewritten after every epoch, so that others can see the progress. `after_epoch` is
@@ -58,7 +62,8 @@ def train(
     vae.optimizer.build(vae.trainable_variables)
     train_inputs = vae.inputs(dataset.train_images, dataset.train_labels)
     validation_inputs = vae.inputs(dataset.validation_images, dataset.validation_labels)
-    train_epoch = compiled_epoch(vae.train_step, train_inputs, batch_size, vae.jit_compile)
+    seen = _toss(seed) if dataset.toss else tf.identity
+    train_epoch = compiled_epoch(vae.train_step, train_inputs, batch_size, vae.jit_compile, seen)
     validation_epoch = compiled_epoch(vae.test_step, validation_inputs, batch_size, vae.jit_compile)
     in_order = np.arange(len(dataset.validation_images))
     shuffle = np.random.default_rng(seed).permutation
@@ -115,16 +120,20 @@ def write_history(history: pd.DataFrame, path: str | Path) -> None:
     history.to_csv(path, index=False, float_format="%.5f")
 
 
-def compiled_epoch(step, inputs, batch_size: int, jit_compile: bool = True):
+def compiled_epoch(step, inputs, batch_size: int, jit_compile: bool = True, seen: Callable = tf.identity):
     """Compile a pass over the data: `step` is called on each batch, gathered from memory inside the compiled code.
 
-    inputs: what the model's `call` takes, for all images: an array, or a tuple of arrays, with N rows
+    inputs: what the model's `call` takes, for all images: an array, or a tuple of arrays, with N rows. `ByteImages`
+        stay bytes in memory; a batch of them is floats
+    seen: what becomes of a batch of each array before the step
     Returns a function of the order of the images, shape (N,).
     """
-    inputs = tf.nest.map_structure(tf.constant, inputs)
+    inputs = tf.nest.map_structure(
+        lambda rows: tf.constant(rows.bytes if isinstance(rows, ByteImages) else rows), inputs
+    )
 
     def gathered(inputs, batch):
-        return tf.nest.map_structure(lambda rows: tf.gather(rows, batch), inputs)
+        return tf.nest.map_structure(lambda rows: seen(_floats(tf.gather(rows, batch))), inputs)
 
     @tf.function(jit_compile=jit_compile)
     def steps(inputs, batches, rest):  # as an argument: captured, the images would outlive the function
@@ -140,6 +149,21 @@ def compiled_epoch(step, inputs, batch_size: int, jit_compile: bool = True):
         steps(inputs, tf.constant(batches), tf.constant(order[whole:]))
 
     return epoch
+
+
+def _floats(rows):
+    """Bytes as the floats that ByteImages gives, others as they are.
+
+    In double precision, because compilers multiply by 1/255 instead: in single precision other floats than NumPy's.
+    """
+    return tf.cast(tf.cast(rows, tf.float64) / 255, tf.float32) if rows.dtype == tf.uint8 else rows
+
+
+def _toss(seed: int) -> Callable:
+    """A function that makes each number 1 with the probability of its value, else 0; classes as one-hot rows stay."""
+    own = np.random.SeedSequence([seed, 1]).generate_state(1)  # the seed itself is that of the noise
+    generator = keras.random.SeedGenerator(int(own[0]))
+    return lambda rows: tf.cast(keras.random.uniform(tf.shape(rows), seed=generator) < rows, rows.dtype)
 
 
 def _means(vae: VAE, epoch, order: np.ndarray) -> dict[str, float]:
