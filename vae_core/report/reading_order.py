@@ -34,6 +34,12 @@ READING_ORDER = (
     Entry("kl_sweep_report", "eight weights side by side: the answer to the suite's question", 0.2),
     Entry("bug_gallery", "famous mistakes beside their fixes, and what each costs", 6, "notebook"),
     Entry("explore", "the latent space in a live page, at every weight of a sweep", 0.2),
+    Entry(
+        "kl_schedules",
+        "warm-up, cycles, free bits and targets beside a constant weight: which differences are found",
+        35,
+        "notebook",
+    ),
     Entry("dense_vae_fashion", "tutorial 000: a forgotten mean, and a grid between codes", 6, "run"),
     Entry(
         "conv_vae_binarized_mnist",
