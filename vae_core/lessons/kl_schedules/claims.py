@@ -43,11 +43,8 @@ def claims(trained: Sequence[Trained]) -> pd.DataFrame:
 
 def compared(difference: Difference, unit: str, sign: int) -> str:
     """The verdict on "the difference is above 0", or below it for sign -1, and the difference."""
-    if difference.within_spread:
-        verdict = "undecided"
-    else:
-        verdict = "confirmed" if sign * difference.mean > 0 else "refuted"
-    return f"{verdict}: {in_words(difference)} {unit}"
+    decided = "confirmed" if sign * difference.mean > 0 else "refuted"
+    return f"{'undecided' if difference.within_spread else decided}: {in_words(difference)} {unit}"
 
 
 def kept(numbers: Sequence[float], holds: Sequence[bool], unit: str = "") -> str:
