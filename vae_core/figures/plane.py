@@ -43,7 +43,7 @@ def rate_distortion(runs: Runs) -> Figure:
     axes.set(xlim=(-0.1, right), ylim=(floor - 8, top))
     axes.set(xlabel="rate [nats/image]", ylabel="distortion [nats/image]")
     axes.xaxis.set_major_formatter("{x:g}")
-    bounds = _lines_of_equal_bound(axes, floor)
+    bounds = lines_of_equal_bound(axes, floor)
     if "entropy_floor" in first:
         axes.axhline(floor, color=FLOOR, linewidth=1.5)
         words = {"xytext": (-6, 3), "textcoords": "offset points", "color": FLOOR, "ha": "right", "va": "bottom"}
@@ -69,7 +69,7 @@ def rate_distortion(runs: Runs) -> Figure:
     return figure
 
 
-def _lines_of_equal_bound(axes: Axes, floor: float) -> dict[float, tuple[float, float]]:
+def lines_of_equal_bound(axes: Axes, floor: float) -> dict[float, tuple[float, float]]:
     """Draw lines of equal negative ELBO at round numbers; returns where each of them enters the picture."""
     right, top = axes.get_xlim()[1], axes.get_ylim()[1]
     rates = np.concatenate([np.linspace(0, 1, 50), np.geomspace(1, right, 400)])
