@@ -167,7 +167,7 @@ def check_sweep(words: list[str]) -> None:
     if "--help" not in words:
         options = parser().parse_args(words)
         options.dataset = "digits"
-        assert plan(options).runs
+        assert plan(options).sweeps
 
 
 def check_python(words: list[str], tmp_path: Path) -> None:

@@ -94,12 +94,13 @@ def test_sweep_and_explorer_work_from_an_install_in_any_folder(installed, tmp_pa
     assert Path(where).is_relative_to(installed.parent.parent)
     options = ("--dataset", "digits", "--kl-weights", 1, "--epochs", 1, "--results", "mine", "-p", "batch_size", 100)
     closing = run(installed, "-m", "vae_core.sweep", *options, cwd=tmp_path)
-    sweep_dir = tmp_path / "mine" / "kl_sweep" / "digits"
+    folder = "mine/kl_sweep/digits/epochs=1,batch_size=100/"
+    sweep_dir = tmp_path / folder
     assert runs.is_done(sweep_dir / "kl_01.00_seed0")
-    assert "1 of 1 runs are done, in mine/kl_sweep/digits/" in closing
+    assert f"1 of 1 runs are done, in {folder}" in closing
     assert "report.ipynb" in closing
     (sweep_dir / "explorer.html").unlink()
-    run(installed, "-m", "vae_core.explorer", "mine/kl_sweep/digits", cwd=tmp_path)
+    run(installed, "-m", "vae_core.explorer", folder, cwd=tmp_path)
     assert (sweep_dir / "explorer.html").stat().st_size > 100_000
 
 

@@ -328,7 +328,7 @@ def test_a_bad_label_stops_the_notebook_with_one_line_before_anything_is_written
 
 def test_a_sweep_takes_a_parameter_that_is_a_word():
     options = ["--notebook", "conditional_vae", "--dataset", "digits", "--kl-weights", "2", "-p", "labels_into", "both"]
-    (planned,) = plan(command.parser().parse_args(options)).runs
+    (planned,) = plan(command.parser().parse_args(options)).sweeps[0].runs
     assert (planned.config["labels_into"], planned.config["label"], planned.config["epochs"]) == ("both", 7, 20)
 
 

@@ -13,6 +13,9 @@ from vae_core.startup import prepare
 PARAMETERS = """
 dataset: str = "digits"
 kl_weight: float = 1.0
+latent_dim: int = 2
+kl_schedule: str = "constant"
+target_rate: float = None
 epochs: int = 20
 learning_rate: float = 1e-3  # above 1 the run fails, as it does at a weight above 1e30
 kilobytes: int = 0  # of weights
@@ -31,7 +34,8 @@ from vae_core import runs
 from vae_core.data import load_dataset
 from vae_core.errors import InputError
 
-settings = {"kl_weight": kl_weight, "epochs": epochs, "learning_rate": learning_rate}
+settings = {"kl_weight": kl_weight, "latent_dim": latent_dim, "kl_schedule": kl_schedule, "target_rate": target_rate}
+settings |= {"epochs": epochs, "learning_rate": learning_rate}
 settings |= {"kilobytes": kilobytes, "seed": seed, "threads": threads}
 data = load_dataset(dataset, data_dir)
 run = runs.start_run({"dataset": data.name, **settings}, data.checksum, run_dir)

@@ -25,12 +25,15 @@ from vae_core.execution.stopping import termination_as_interrupt
 from vae_core.report import collect
 from vae_core.sweep.bar import RunsBar
 from vae_core.sweep.closing import closing_words
+from vae_core.sweep.found import Found, tasks
 from vae_core.sweep.phases import Phase, phase
-from vae_core.sweep.plan import Run
+from vae_core.sweep.plan import Run, Sweep
 
 
-def planned(*weights_and_seeds) -> list[Run]:
-    return [Run({}, {"kl_weight": kl_weight, "seed": seed}) for kl_weight, seed in weights_and_seeds]
+def found(sweep_dir: Path, *weights_and_seeds, label: str = "") -> Found:
+    """A sweep of which nothing is done."""
+    planned = [Run({}, {"kl_weight": kl_weight, "seed": seed}) for kl_weight, seed in weights_and_seeds]
+    return Found(Sweep(sweep_dir.name, label, planned, {}), sweep_dir, planned, [], {}, {})
 
 
 class Terminal:
@@ -91,7 +94,8 @@ def test_the_phase_of_a_run_is_told_from_its_files(tmp_path, files, words, share
 def test_the_bar_of_the_runs_is_full_when_all_have_finished_and_not_before(monkeypatch):
     now = [1000.0]
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
-    with RunsBar(planned((0.0, 0), (0.5, 0), (1.0, 0))) as shown:
+    labels = {"kl_00.00_seed0": "kl 0", "kl_00.50_seed0": "kl 0.5", "kl_01.00_seed0": "kl 1"}
+    with RunsBar(labels) as shown:
         assert shown.state() == ("0/3 runs", 0, "starting")
         shown.show("kl_00.00_seed0", Phase("measuring", 0.9))
         shown.show("kl_00.50_seed0", Phase("epoch 2/3", 0.5))
@@ -110,10 +114,20 @@ def test_the_bar_of_the_runs_is_full_when_all_have_finished_and_not_before(monke
         assert shown.state() == ("3/3 runs", 3, "")
 
 
-def test_runs_of_several_seeds_are_told_apart():
-    with RunsBar(planned((1.0, 0), (1.0, 1))) as shown:
-        shown.show("kl_01.00_seed1", Phase("measuring", 0.9))
-        assert shown.state()[2] == "kl 1 (seed 1): measuring"
+def test_labels_say_what_tells_runs_apart_and_no_more(tmp_path):
+    def labels(*founds: Found) -> dict[str, str]:
+        return {task.name: task.label for task in tasks(founds)}
+
+    assert labels(found(tmp_path, (0.5, 3))) == {"kl_00.50_seed3": "kl 0.5"}
+    assert labels(found(tmp_path, (1.0, 0), (1.0, 1))) == {
+        "kl_01.00_seed0": "kl 1 (seed 0)",
+        "kl_01.00_seed1": "kl 1 (seed 1)",
+    }
+    two = [found(tmp_path / f"latent_dim={each}", (1.0, 0), label=f"latent_dim {each}") for each in (2, 10)]
+    assert labels(*two) == {
+        "latent_dim=2/kl_01.00_seed0": "latent_dim 2, kl 1",
+        "latent_dim=10/kl_01.00_seed0": "latent_dim 10, kl 1",
+    }
 
 
 def test_a_bar_over_steps_is_full_at_its_end_and_not_before():
@@ -276,8 +290,9 @@ def test_the_closing_words_name_what_failed_and_where_its_notebook_is(tmp_path, 
     table.to_csv(tmp_path / "sweep" / "loss_table.csv")
     (tmp_path / "sweep" / "explorer.html").write_text("")
     failures = {"kl_01.00_seed0": "ValueError: two", "kl_02.00_seed0": "its worker died", "report.ipynb": "no number"}
-    runs_of_it = planned((0.0, 0), (1.0, 0), (2.0, 0))
-    assert closing_words(runs_of_it, tmp_path / "sweep", failures, collected=True).splitlines() == [
+    planned = found(tmp_path / "sweep", (0.0, 0), (1.0, 0), (2.0, 0))
+    words = closing_words([planned], tmp_path, {planned.sweep_dir: failures}, "")
+    assert words.splitlines() == [
         "",
         "1 of 3 runs are done, in sweep/",
         "kl_01.00_seed0 failed: ValueError: two -> sweep/failed/kl_01.00_seed0/run.ipynb",
@@ -292,4 +307,26 @@ def test_the_closing_words_name_what_failed_and_where_its_notebook_is(tmp_path, 
         "Open first, in that folder:",
         "  explorer.html          the latent plane, live at every weight: for a browser",
     ]
-    assert len(closing_words(runs_of_it, tmp_path / "sweep", failures, collected=False).splitlines()) == 5
+    without_tables = {planned.sweep_dir: failures | {"tables": "Is a directory: summary.csv"}}
+    assert len(closing_words([planned], tmp_path, without_tables, "").splitlines()) == 6
+
+
+def test_the_closing_words_of_several_sweeps_name_the_folder_of_each_failure_and_the_comparison(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "digits" / "comparison-latent_dim").mkdir(parents=True)
+    (tmp_path / "digits" / "comparison-latent_dim" / "comparison.csv").write_text("")
+    (tmp_path / "digits" / "latent_dim=10" / "failed" / "kl_01.00_seed0").mkdir(parents=True)
+    (tmp_path / "digits" / "latent_dim=10" / "failed" / "kl_01.00_seed0" / "run.ipynb").write_text("")
+    base = found(tmp_path / "digits", (0.0, 0), (1.0, 0))
+    other = found(tmp_path / "digits" / "latent_dim=10", (0.0, 0), (1.0, 0))
+    failures = {other.sweep_dir: {"kl_01.00_seed0": "it died"}, base.sweep_dir: {"figures": "no room"}}
+    words = closing_words([base, other], tmp_path / "digits", failures, "comparison-latent_dim")
+    assert words.splitlines() == [
+        "",
+        "3 of 4 runs are done, in 2 folders of digits/",
+        "latent_dim=10/kl_01.00_seed0 failed: it died -> digits/latent_dim=10/failed/kl_01.00_seed0/run.ipynb",
+        "digits/figures failed: no room",
+        "",
+        "Open first, in digits/comparison-latent_dim/:",
+        "  comparison.csv         one row per setting and weight",
+    ]

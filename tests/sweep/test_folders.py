@@ -18,8 +18,9 @@ from vae_core.provenance import provenance
 from vae_core.report import collect
 from vae_core.sweep import command, publish
 from vae_core.sweep.execute import Outcome
+from vae_core.sweep.found import sort_out
 from vae_core.sweep.lessons.command import main as run_lessons
-from vae_core.sweep.plan import plan, sort_out
+from vae_core.sweep.plan import plan
 from vae_core.sweep.remarks import remarks
 
 NAMES = ("kl_00.00_seed0", "kl_01.00_seed0")
@@ -27,11 +28,12 @@ NAMES = ("kl_00.00_seed0", "kl_01.00_seed0")
 
 @pytest.fixture
 def planned(stub_notebooks):
-    """The plan of a sweep over the stub, for options that are typed."""
+    """A sweep over the stub as it is planned, for options that are typed."""
 
     def planned(*options):
         arguments = ["--notebook", "stub", *map(str, options)]
-        return plan(command.parser().parse_args(arguments), stub_notebooks)
+        (sweep,) = plan(command.parser().parse_args(arguments), stub_notebooks).sweeps
+        return sweep
 
     return planned
 
@@ -84,7 +86,7 @@ def test_copies_and_broken_folders_are_named_and_left_alone_and_all_else_is_coll
     before = read_folder(sweep_dir)
     found = sort_out(at_two_weights, sweep_dir, rerun=False)
     assert found.missing == []
-    assert list(remarks(at_two_weights, found))[1:] == [
+    assert list(remarks(found))[1:] == [
         "not counted, and left alone: kl_01.00_seed0.bak (its config.json says kl_01.00_seed0), "
         "kl_03.00_seed0 (measures.json is not a run's), kl_04.00_seed0 (history.csv is not a run's), "
         "kl_05.00_seed0 (latent.npz cannot be read), kl_06.00_seed0 (record.json is not a run's)"
@@ -126,7 +128,7 @@ def test_weights_that_tables_would_show_as_the_same_are_refused(planned, sweep_d
         sort_out(planned("--kl-weights", 1.0000001), sweep_dir, rerun=False)
 
 
-def test_a_trial_does_not_stand_in_the_way_of_the_real_sweep(planned, sweep_dir):
+def test_runs_with_other_settings_are_named_and_never_mixed_in(planned, sweep_dir):
     with pytest.raises(InputError) as refused:
         sort_out(planned("--kl-weights", 0, 1, "--epochs", 40), sweep_dir, rerun=False)
     assert str(refused.value) == (
@@ -146,7 +148,7 @@ def test_what_was_altered_is_named_done_again_and_never_deleted(at_two_weights, 
         history.write_bytes(history.read_bytes().replace(b"100", b"99"))
         (sweep_dir / run.name / "notes.txt").write_text(f"look {number}")
         found = sort_out(at_two_weights, sweep_dir, rerun=False)
-        assert list(remarks(at_two_weights, found))[1:] == [
+        assert list(remarks(found))[1:] == [
             "done again, while the folder of before goes to kept/: kl_01.00_seed0 (history.csv was altered)"
         ]
         assert publish_anew(*found.missing, sweep_dir) is None
@@ -233,13 +235,13 @@ def test_on_a_full_disk_a_run_leaves_its_notebook_and_no_weights(at_two_weights,
 
 def test_results_from_another_machine_are_named_with_what_differs(at_two_weights, sweep_dir):
     found = sort_out(at_two_weights, sweep_dir, rerun=False)
-    assert list(remarks(at_two_weights, found)) == ["2 of 2 runs are done already"]
+    assert list(remarks(found)) == ["2 of 2 runs are done already"]
     here = provenance()
     other = {"python": "3.12.1", "processor": "Another One", "git_commit": None, "source_sha256": "another"}
     record = runs.read_json(sweep_dir / NAMES[1] / "record.json") | other
     record["versions"]["keras"] = "3.4.1"
     runs.write_json(sweep_dir / NAMES[1] / "record.json", record)
-    assert list(remarks(at_two_weights, found)) == [
+    assert list(remarks(found)) == [
         "2 of 2 runs are done already; the code has changed since (an unknown commit then), they are kept",
         f"made with other versions, and kept: Python 3.12.1 (here {here['python']}), "
         f"processor Another One (here {here['processor']}), keras 3.4.1 (here {here['versions']['keras']})",
@@ -250,7 +252,7 @@ def test_results_from_another_machine_are_named_with_what_differs(at_two_weights
 def test_a_record_that_says_little_of_its_machine_stops_nothing(at_two_weights, sweep_dir, left):
     files = runs.read_json(sweep_dir / NAMES[1] / "record.json")["files"]
     runs.write_json(sweep_dir / NAMES[1] / "record.json", {"files": files} | left)
-    first, *_ = remarks(at_two_weights, sort_out(at_two_weights, sweep_dir, rerun=False))
+    first, *_ = remarks(sort_out(at_two_weights, sweep_dir, rerun=False))
     assert first == "2 of 2 runs are done already; the code has changed since (an unknown commit then), they are kept"
 
 

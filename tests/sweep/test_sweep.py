@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tests.run_folders import make_run
 from tests.sweep.running import run_stub_sweep, run_sweep
 from tests.test_notebooks import RUN_FILES, assert_publishable
 from vae_core import data, runs
@@ -23,7 +24,8 @@ from vae_core.report.collect import collect
 from vae_core.report.sheets import ANIMATIONS, SHEETS
 from vae_core.sweep import command
 from vae_core.sweep.closing import OPEN_FIRST
-from vae_core.sweep.plan import plan, sort_out
+from vae_core.sweep.found import sort_out
+from vae_core.sweep.plan import plan
 from vae_core.sweep.remarks import remarks
 
 SHEET_FILES = {f"{name}.png" for name in SHEETS} | {f"{name}.gif" for name in ANIMATIONS}
@@ -156,24 +158,9 @@ def test_a_notebook_that_makes_no_run_or_is_misspelt_is_refused_with_the_names_o
 
 def test_without_weights_another_notebook_is_run_at_its_own():
     options = command.parser().parse_args(["--notebook", "conv_vae_fashion", "--dataset", "digits"])
-    (planned,) = plan(options).runs
+    (planned,) = plan(options).sweeps[0].runs
     assert planned.config["kl_weight"] == 0.392
     assert planned.config["epochs"] == 10
-
-
-@pytest.mark.parametrize("weights", [(0, 1), (5,)], ids=["same weights", "new weight"])
-def test_runs_with_other_settings_are_named_and_never_mixed_in(digits_sweep, weights):
-    folder, _, _ = digits_sweep
-    before = (folder / "summary.csv").read_bytes()
-    results = folder.parent.parent
-    refused = run_sweep("--dataset", "digits", "--kl-weights", *weights, "--epochs", 2, "--results", results)
-    assert refused.returncode == 2
-    assert (
-        "kl_00.00_seed0, kl_00.00_seed1, kl_01.00_seed0 and 3 more "
-        "(epochs 20, now 2, batch_size 100, now 128, hidden_units 48, now 512); to keep both, add --results "
-    ) in refused.stderr
-    assert len(refused.stderr.strip().splitlines()) == 1
-    assert (folder / "summary.csv").read_bytes() == before
 
 
 def test_a_failing_run_does_not_stop_the_others(stub_notebooks, tmp_path):
@@ -190,21 +177,24 @@ def test_a_failing_run_does_not_stop_the_others(stub_notebooks, tmp_path):
 
 
 def test_rerun_replaces_runs_and_loses_none_when_their_successors_fail(stub_notebooks, tmp_path):
-    name = runs.run_name(1, 0)
-    arguments = (stub_notebooks, "--kl-weights", 1, "--epochs", 2, "--results", tmp_path)
+    """The runs in the way are made up, with a setting that a folder of its own has today."""
+    weights = ("--kl-weights", "1", "1e38")
+    options = command.parser().parse_args(["--notebook", "stub", *weights])
+    replaced, lost = plan(options, stub_notebooks).sweeps[0].runs
     folder = tmp_path / "lessons" / "stub" / "digits"
-    assert run_stub_sweep(*arguments).returncode == 0
-    failing = run_stub_sweep(*arguments, "-p", "learning_rate", 1e30, "--rerun")
-    assert failing.returncode == 1
-    assert failing.stdout.count("failed: InputError: the losses are not finite") == 1
-    assert "| kl_weight |" not in failing.stdout  # the old table is not the table of this sweep
-    assert runs.is_done(folder / "replaced" / name)
-    assert not (folder / name).exists()
-    again = run_stub_sweep(*arguments, "-p", "learning_rate", 0.002, "--rerun")
-    assert again.returncode == 0, again.stdout
-    assert pd.read_csv(folder / "summary.csv")["learning_rate"].tolist() == [0.002]
-    assert list((folder / "failed").iterdir()) == []
-    assert list((folder / "replaced").iterdir()) == []
+    for run in (replaced, lost):
+        make_run(folder / run.name, run.config | {"epochs": 3})
+    refused = run_stub_sweep(stub_notebooks, *weights, "--results", tmp_path)
+    assert refused.returncode == 2
+    assert refused.stderr.count("\n") == 1
+    assert "(epochs 3, now 20); to keep both, add --results" in refused.stderr
+    finished = run_stub_sweep(stub_notebooks, *weights, "--results", tmp_path, "--rerun")
+    assert finished.returncode == 1
+    assert finished.stdout.count("failed: InputError: the losses are not finite") == 1
+    assert runs.is_done(folder / "replaced" / lost.name)
+    assert not (folder / lost.name).exists()
+    assert not (folder / "replaced" / replaced.name).exists()
+    assert pd.read_csv(folder / "summary.csv")[["kl_weight", "epochs"]].values.tolist() == [[1, 20]]
 
 
 def test_runs_that_are_older_than_a_parameter_count_as_made_at_its_default(digits_sweep, tmp_path):
@@ -221,6 +211,7 @@ def test_runs_that_are_older_than_a_parameter_count_as_made_at_its_default(digit
     assert done.startswith("6 of 6 runs are done already")
     assert older == "2 runs were made before threads existed: they count as threads 1"
     assert {path: path.read_bytes() for path in folder.rglob("record.json")} == before  # nothing was run again
+    assert not list(folder.glob("*=*"))  # where these settings would go today
     assert pd.read_csv(folder / "summary.csv")["threads"].tolist() == 6 * [1]
     assert_publishable(folder / "report.ipynb")
 
@@ -235,15 +226,15 @@ def test_runs_that_are_older_than_a_parameter_differ_from_a_sweep_at_another_val
         InputError,
         match=r"other settings: kl_01.00_seed1 \(hidden_units 512, now 48\); .*; to replace them, add --rerun",
     ):
-        sort_out(plan(command.parser().parse_args(arguments)), folder, rerun=False)
+        sort_out(plan(command.parser().parse_args(arguments)).sweeps[0], folder, rerun=False)
     shutil.rmtree(folder)
     shutil.copytree(digits_sweep[0], folder)
     without_setting(folder / "kl_01.00_seed1", "threads")
     without_setting(folder / "kl_01.00_seed1", "learning_rate")
-    planned = plan(command.parser().parse_args([*arguments, "--kl-weights", "2"]))
-    found = sort_out(planned, folder, rerun=False)
+    (sweep,) = plan(command.parser().parse_args([*arguments, "--kl-weights", "2"])).sweeps
+    found = sort_out(sweep, folder, rerun=False)
     assert [run.name for run in found.missing] == ["kl_02.00_seed0", "kl_02.00_seed1"]
-    assert list(remarks(planned, found)) == [
+    assert list(remarks(found)) == [
         "0 of 2 runs are done already",
         "1 run was made before learning_rate and threads existed: it counts as learning_rate 0.001, threads 1",
     ]
@@ -254,7 +245,7 @@ def test_auto_is_settled_before_the_runs_start(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     monkeypatch.setattr(data, "MIRRORS", {"mnist": ("http://127.0.0.1:9/",)})
     planned = plan(command.parser().parse_args(["--kl-weights", "1"]))
-    assert [run.parameters["dataset"] for run in planned.runs] == ["digits"]
+    assert [run.parameters["dataset"] for run in planned.sweeps[0].runs] == ["digits"]
     assert "not MNIST" in capsys.readouterr().out
 
 
@@ -264,7 +255,10 @@ def test_auto_is_settled_before_the_runs_start(tmp_path, monkeypatch, capsys):
         (["--kl-weights", "-1"], "kl_weight must be at least 0, not -1.0"),
         (["--kl-weights", "1", "nan"], "kl_weight must be a finite number, not nan"),
         (["--kl-weights", "half"], "argument --kl-weights: invalid float value: 'half' (--help lists the options)"),
-        (["--dataset", "minst"], f"unknown data set 'minst': choose one of {', '.join(data.SOURCES)}, auto"),
+        (
+            ["--dataset", "minst"],
+            f"unknown data set 'minst': choose one of {', '.join(data.SOURCES)}, auto, or a path such as ./minst",
+        ),
         (["--epochs", "0"], "epochs must be at least 1, not 0"),
         (["--seeds", "-3"], "seed must be at least 0, not -3"),
         (["--workers", "0"], "--workers must be at least 1, not 0"),
@@ -272,12 +266,26 @@ def test_auto_is_settled_before_the_runs_start(tmp_path, monkeypatch, capsys):
         (["-p", "kl_weight", "3"], "-p kl_weight: use --kl-weights instead"),
         (["-p", "data_dir", "x"], "-p data_dir: use the environment variable VAE_DATA_DIR instead"),
         (["-p", "learning_rate", "fast"], "-p learning_rate: 'fast' is not of type float"),
+        (["-p", "target_rate", "some"], "-p target_rate: 'some' is not of type float or empty: ''"),
+        (["-p", "kl_schedule", "sine"], "kl_schedule must be one of constant, linear, cosine, cyclical, not 'sine'"),
         (["-p", "learning_rate", "0"], "learning_rate must be greater than 0, not 0.0"),
         (["-p", "batch_size", "1.5"], "-p batch_size: '1.5' is not of type int"),
+        (["-p", "batch_size"], "-p batch_size: give one value or several"),
+        (
+            ["-p", "batch_size", "64", "-p", "batch_size", "128"],
+            "-p batch_size is there twice: give all its values at once, -p batch_size A B",
+        ),
+        (["-p", "epochs", "3", "5"], "-p epochs: use --epochs instead"),
+        (
+            ["-p", "batch_size", "64", "128", "-p", "learning_rate", "0.1", "0"],
+            "batch_size 64, learning_rate 0: learning_rate must be greater than 0, not 0.0",
+        ),
         (
             ["-p", "lerning_rate", "0.1"],
             "-p lerning_rate: train_vae has no such parameter; "
-            "for -p it has batch_size, hidden_units, learning_rate, threads",
+            "for -p it has batch_size, binarise, free_bits, hidden_units, kl_cycles, kl_ramp, kl_schedule, "
+            "kl_warmup_epochs, latent_dim, learning_rate, likelihood, pixel_variance, target_distortion, target_rate, "
+            "threads",
         ),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",

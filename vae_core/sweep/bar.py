@@ -2,20 +2,20 @@
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 from vae_core.execution.bar import Bar
 from vae_core.sweep.phases import Phase
-from vae_core.sweep.plan import Run
 
 
 class RunsBar(Bar):
     """A bar over runs, which says what those in flight are at and, once one has finished, how long the rest takes."""
 
-    def __init__(self, missing: Sequence[Run]):
+    def __init__(self, missing: Mapping[str, str]):
+        """missing: what each run is called in the bar, by its name."""
         super().__init__()
         self.total = len(missing)
-        self.waiting = {run.name: label for run, label in zip(missing, _labels(missing), strict=True)}
+        self.waiting = dict(missing)
         self.begun: dict[str, float] = {}  # when
         self.phases: dict[str, Phase] = {}  # of the runs in flight
         self.took: list[float] = []  # seconds of each finished run
@@ -39,7 +39,7 @@ class RunsBar(Bar):
 
     def state(self) -> tuple[str, float, str]:
         """Whole runs before the bar; in the bar also the shares of those in flight."""
-        words = [f"{self.waiting[name]} {phase.words}" for name, phase in self.phases.items()]
+        words = [f"{self.waiting[name]}: {phase.words}" for name, phase in self.phases.items()]
         done = self.total - len(self.waiting)
         remaining = [f"about {minutes} min left"] if (minutes := self._minutes_left(len(self.phases))) else []
         now = remaining + (words or ["starting"]) if self.waiting else []
@@ -52,10 +52,3 @@ class RunsBar(Bar):
         usual, now = sum(self.took) / len(self.took), time.monotonic()
         left = sum(max(0.0, usual - (now - self.begun.get(name, now))) for name in self.waiting)
         return max(1, math.ceil(left / workers / 60))
-
-
-def _labels(runs: Sequence[Run]) -> list[str]:
-    """Short names of runs: the weight, and the seed where there are several."""
-    several = len({run.config["seed"] for run in runs}) > 1
-    seeds = [f" (seed {run.config['seed']})" if several else "" for run in runs]
-    return [f"kl {run.config['kl_weight']:g}{seed}:" for run, seed in zip(runs, seeds, strict=True)]

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from vae_core.sweep.plan import Run
+from vae_core.report.collect import TABLES
+from vae_core.sweep.found import Found
 
 COLUMNS = ("distortion", "rate", "negative_elbo", "nll")  # of the loss table; the file has them all
 OPEN_FIRST = {
@@ -16,23 +17,48 @@ OPEN_FIRST = {
     "latent_scatters.png": "where the codes lie, weight by weight",
     "decoder_manifolds.png": "what the decoder draws there",
 }
+COMPARED = {
+    "comparison.ipynb": "all settings side by side",
+    "comparison.csv": "one row per setting and weight",
+}
 
 
-def closing_words(planned: Sequence[Run], sweep_dir: Path, failures: Mapping[str, str], collected: bool) -> str:
-    """How many runs are done, which failed and why; then a narrow loss table and what to open, if it was collected."""
-    where = Path(os.path.relpath(sweep_dir))
-    done = sum(run.name not in failures for run in planned)
-    lines = ["", f"{done} of {len(planned)} runs are done, in {where}{os.sep}"]
-    lines += [f"{name} failed: {problem}{_kept(name, where)}" for name, problem in failures.items()]
-    if collected:
-        shown = [f"  {name:<23}{words}" for name, words in OPEN_FIRST.items() if (sweep_dir / name).exists()]
-        lines += ["", *_table(sweep_dir), *(["", "Open first, in that folder:", *shown] if shown else [])]
+def closing_words(
+    found: Sequence[Found], base: Path, failures: Mapping[Path, Mapping[str, str]], comparison: str
+) -> str:
+    """How many runs are done, which failed and why; then what to open, and of one sweep a narrow loss table.
+
+    failures: what went wrong in each folder, by the name of the run or of what was to be made
+    comparison: the folder's name of the comparison in the base; empty if there is one sweep
+    """
+    planned = [(each.sweep_dir, run) for each in found for run in each.sweep.runs]
+    done = sum(run.name not in failures.get(sweep_dir, ()) for sweep_dir, run in planned)
+    where = f"{len(found)} folders of {shown(base)}" if comparison else shown(found[0].sweep_dir)
+    lines = ["", f"{done} of {len(planned)} runs are done, in {where}"]
+    for folder, problems in failures.items():
+        before = f"{folder.name}/" if comparison else ""
+        lines += [f"{before}{name} failed: {problem}{_kept(name, folder)}" for name, problem in problems.items()]
+    if comparison:
+        return "\n".join([*lines, *_open_first(base / comparison, COMPARED, shown(base / comparison))])
+    ((sweep_dir, problems),) = ((each.sweep_dir, failures.get(each.sweep_dir, {})) for each in found)
+    if TABLES not in problems and any(run.name not in problems for run in found[0].sweep.runs):
+        lines += ["", *_table(sweep_dir), *_open_first(sweep_dir, OPEN_FIRST, "that folder")]
     return "\n".join(lines)
+
+
+def shown(folder: Path) -> str:
+    """A folder as a person who types commands here names it."""
+    return f"{os.path.relpath(folder)}{os.sep}"
+
+
+def _open_first(folder: Path, names: Mapping[str, str], where: str) -> list[str]:
+    there = [f"  {name:<23}{words}" for name, words in names.items() if (folder / name).exists()]
+    return ["", f"Open first, in {where}:", *there] if there else []
 
 
 def _kept(name: str, where: Path) -> str:
     """Where the notebook of what failed is, if it was kept."""
-    failed = where / "failed" / name
+    failed = Path(os.path.relpath(where)) / "failed" / name
     notebook = failed if failed.suffix == ".ipynb" else failed / "run.ipynb"
     return f" -> {notebook}" if notebook.exists() else ""
 

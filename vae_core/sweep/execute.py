@@ -46,7 +46,7 @@ def execute_run(notebook: str, name: str, parameters: Mapping[str, object], topi
 def _attempt(notebook: str, name: str, parameters: Mapping[str, object], topic: str) -> tuple[Outcome, bool]:
     problem, kernel_died = None, False
     with tempfile.TemporaryDirectory(dir=get_worker().local_directory) as scratch:
-        source, folder = Path(scratch) / "source.ipynb", Path(scratch) / name
+        source, folder = Path(scratch) / "source.ipynb", Path(scratch) / "run"
         source.write_text(notebook, encoding="utf-8")
         folder.mkdir()
         try:

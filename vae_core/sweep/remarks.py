@@ -5,21 +5,19 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from vae_core import runs
 from vae_core.provenance import provenance
-from vae_core.sweep.plan import Found, Plan
+from vae_core.sweep.found import Found
 
 
-def remarks(planned: Plan, found: Found) -> Iterator[str]:
-    """What to say before the missing runs start: what is done, by which code, what is not counted and why."""
+def remarks(found: Found) -> Iterator[str]:
+    """What to say of a sweep before it starts: what is done, by which code, what is not counted and why."""
     missing = {run.name for run in found.missing}
-    names = {run.name for run in planned.runs} - missing
-    done = [folder for folder in found.finished if folder.name in names]
-    records = [runs.read_json(folder / runs.RECORD) for folder in done]
-    yield f"{len(done)} of {len(planned.runs)} runs are done already{_other_code(records)}"
+    records = [runs.read_json(folder / runs.RECORD) for folder in found.done]
+    yield f"{len(records)} of {len(found.sweep.runs)} runs are done already{_other_code(records)}"
     if elsewhere := _other_versions(records):
         yield f"made with other versions, and kept: {elsewhere}"
     for absent, number in Counter(found.lacking.values()).items():
         made, counts = ("run was", "it counts") if number == 1 else ("runs were", "they count")
-        values = ", ".join(f"{name} {planned.defaults[name]!r}" for name in absent)
+        values = ", ".join(f"{name} {found.sweep.defaults[name]!r}" for name in absent)
         yield f"{number} {made} made before {' and '.join(absent)} existed: {counts} as {values}"
     faults = {folder.name: fault for folder, fault in found.left_out.items()}
     if again := ", ".join(f"{name} ({fault})" for name, fault in faults.items() if name in missing):

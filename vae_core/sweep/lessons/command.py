@@ -79,8 +79,8 @@ def _run(lesson: Entry, results: Path, notebooks: Path) -> bool:
 
 def _sweep(name: str, results: Path, notebooks: Path) -> bool:
     """One run at the notebook's own settings."""
-    options = ["--notebook", name, "--workers", "1", "-p", "threads", str(THREADS), "--results", str(results)]
-    code = run_sweep(options, notebooks)
+    options = ["--notebook", name, "--workers", "1", "--results", str(results)]
+    code = run_sweep(options, notebooks, {"threads": THREADS})
     if code == INTERRUPTED:
         raise KeyboardInterrupt
     return code == 0
