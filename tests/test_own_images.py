@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import re
 import tracemalloc
 from pathlib import Path
 
@@ -9,9 +10,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from vae_core import runs
 from vae_core.data import SOURCES, ByteImages, load_dataset
 from vae_core.errors import InputError
-from vae_core.own_images import is_path
+from vae_core.figures.classes import MOST_CLASSES
+from vae_core.own_images import checks, is_path
+from vae_core.own_images.files import ARRAYS
+
+PAGE = runs.PROJECT / "docs" / "own_images.md"
 
 SPLITS = ("train", "validation", "test")
 NUMBERS = np.arange(240)
@@ -635,3 +641,27 @@ def test_pictures_that_differ_in_size_in_two_classes_are_told():
     pictures("scans/a", numbered(120, 16, 16))
     pictures("scans/b", numbered(120, 16, 12))
     assert refusal("./scans") == "./scans: a/000.png is 16 x 16 pixels, b/000.png 16 x 12: give all the same size"
+
+
+# The page
+
+
+def test_the_examples_of_the_page_make_a_data_set_and_name_its_test_images():
+    photos = np.random.default_rng(0).integers(256, size=(200, 3, 4, 3), dtype=np.uint8).repeat(16, 1).repeat(16, 2)
+    pictures("photos", photos, "jpg")
+    variables: dict = {}
+    for example in re.findall(r"^```python\n(.*?)^```$", PAGE.read_text(), re.DOTALL | re.MULTILINE):
+        exec(example, variables)
+    dataset = load_dataset("photos.npz")
+    assert dataset.image_shape == (32, 32, 3)
+    for images, rows in ((dataset.test_images, slice(20)), (dataset.validation_images, slice(20, 40))):
+        np.testing.assert_array_equal(images.bytes, variables["images"][variables["order"][rows, 0]])
+
+
+def test_the_numbers_of_the_page_are_those_that_hold():
+    text = " ".join(PAGE.read_text().split())
+    sides = f"{checks.SMALLEST} x {checks.SMALLEST} to {checks.LARGEST} x {checks.LARGEST} pixels"
+    assert f"Any {checks.FEWEST} or more pictures of one size, from {sides}" in text
+    assert all(f"`{name}`" in text for name in ARRAYS)
+    assert f"Up to {MOST_CLASSES} classes are told apart by colours and, beyond ten, by markers." in text
+    assert len(text.split()) <= 700
