@@ -420,9 +420,10 @@ def test_a_full_disk_fails_the_runs_with_its_name_and_loses_nothing(stub_noteboo
         assert finished.returncode == 1
         assert "No space left on device" in finished.stdout + finished.stderr
         assert "Traceback" not in finished.stderr
+        place = results / PLACE / "kilobytes=1500"
+        assert place.is_dir()
         for name in NAMES:
-            folder = results / PLACE / name
-            assert runs.is_done(folder) or not folder.exists()
+            assert runs.is_done(place / name) or not (place / name).exists()
 
 
 def test_a_read_only_results_folder_is_refused_before_anything_runs(tmp_path):

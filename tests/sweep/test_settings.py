@@ -222,6 +222,7 @@ def test_what_is_left_is_judged_by_the_runs_that_are_done(planned, tmp_path, mon
     # four runs of 600 s on two workers, and of 2 MB
     assert words_of(many, tmp_path)[0].startswith("about 20 min (as long as those that are done), about 8 MB of disk; ")
     assert words_of(many, tmp_path, workers=8)[0].startswith("about 10 min (")
+    assert words_of(many, tmp_path, workers=None)[0].startswith("about 40 min on one worker (")
     # at twice the epochs: 200 s beside the training, and twice 400 s
     (words,) = words_of(planned("--epochs", 40), tmp_path)
     assert words.startswith("about 17 min (judged by runs with other settings: a rough estimate), about 4 MB of disk; ")

@@ -67,7 +67,7 @@ def sweep(options: argparse.Namespace, notebooks: Path, usual: Mapping[str, obje
     base = results / planned.place
     found = find(planned, base, options.rerun)  # refuses before a folder or a lock is made
     if options.dry_run:
-        print("\n".join(announcement(planned, found, results, options.workers)))
+        print("\n".join(announcement(planned, found, results, options)))
         return 0
     comparison = [base / planned.comparison] if planned.comparison else []
     with ExitStack() as stack:
@@ -76,7 +76,7 @@ def sweep(options: argparse.Namespace, notebooks: Path, usual: Mapping[str, obje
             stack.enter_context(locked(place))
         workspaces = {place: stack.enter_context(private_folder(place)) for place in places}
         found = [sort_out(each.sweep, each.sweep_dir, options.rerun) for each in found]
-        for line in announcement(planned, found, results, options.workers):
+        for line in announcement(planned, found, results, options):
             print(line, file=sys.stderr)
         for each in found:
             publish.move_aside(each.missing, each.sweep_dir)
@@ -91,7 +91,7 @@ def sweep(options: argparse.Namespace, notebooks: Path, usual: Mapping[str, obje
     return 1 if any(failures.values()) else 0
 
 
-def announcement(planned: Plan, found: Sequence[Found], results: Path, workers: int) -> Iterator[str]:
+def announcement(planned: Plan, found: Sequence[Found], results: Path, options: argparse.Namespace) -> Iterator[str]:
     """The plan: what is done in each folder and what is not counted, and what the missing runs will cost."""
     base, several = results / planned.place, len(found) > 1
     if several:
@@ -100,9 +100,10 @@ def announcement(planned: Plan, found: Sequence[Found], results: Path, workers: 
         for remark in remarks(each):
             yield f"  {each.sweep_dir.name}: {remark}" if several else remark
     if missing := sum(len(each.missing) for each in found):
-        where = shown(base if several else found[0].sweep_dir)
-        yield f"{missing:,} {'run' if missing == 1 else 'runs'} to do in {where}, {min(workers, missing)} at a time"
-        yield from cost_words(planned, found, results, workers)
+        where, workers = shown(base if several else found[0].sweep_dir), min(options.workers, missing)
+        by = f"on the cluster at {options.scheduler}" if options.scheduler else f"{workers} at a time"
+        yield f"{missing:,} {'run' if missing == 1 else 'runs'} to do in {where}, {by}"
+        yield from cost_words(planned, found, results, None if options.scheduler else workers)
 
 
 def run_all(

@@ -36,16 +36,20 @@ class Cost:
     judged_by: int
 
 
-def cost_words(planned: Plan, found: Sequence[Found], results: Path, workers: int) -> Iterator[str]:
-    """How long the missing runs take on so many workers, what room they need, and a warning if it is not there."""
+def cost_words(planned: Plan, found: Sequence[Found], results: Path, workers: int | None) -> Iterator[str]:
+    """How long the missing runs take, what room they need, and a warning if it is not there.
+
+    workers: that run at the same time; None on a cluster, which may have any number
+    """
     missing = [each for each in found if each.missing]
     costs = {each: _cost(each, planned, results) for each in missing}
     seconds = [costs[each].seconds for each in missing for _ in each.missing]
-    work = max(sum(seconds) / workers, max(seconds)) + COLLECTED_SECONDS * len(found)
+    work = max(sum(seconds) / (workers or 1), max(seconds)) + COLLECTED_SECONDS * len(found)
     size = sum(costs[each].size * len(each.missing) + COLLECTED_BYTES for each in missing)
     free = shutil.disk_usage(_present(results)).free
     judged_by = JUDGED_BY[max(cost.judged_by for cost in costs.values())]
-    yield f"about {_time(work)} ({judged_by}), about {_size(size)} of disk; {_size(free)} are free"
+    time = _time(work) + ("" if workers else " on one worker")
+    yield f"about {time} ({judged_by}), about {_size(size)} of disk; {_size(free)} are free"
     if size > free:
         yield f"warning: the disk of {results} has no room for all of them"
 

@@ -81,9 +81,8 @@ def sweep_folder(sweep: Sweep, base: Path) -> Path:
     its own, it is that one: nothing finished is lost.
     """
     own = base / sweep.name
-    if not runs.finished_folders(own) and any(_has_settings(folder, sweep) for folder in base.glob("kl_*")):
-        return base
-    return own
+    is_in_base = any(_has_settings(folder, sweep) for folder in base.glob("kl_*"))
+    return base if is_in_base and not runs.finished_folders(own) else own
 
 
 def sort_out(sweep: Sweep, sweep_dir: Path, rerun: bool) -> Found:
