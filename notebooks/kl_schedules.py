@@ -118,11 +118,15 @@ measures.measured_table(trained)
 # %% [markdown]
 # The standard deviations above include what a seed does to all methods alike. Its differences do not: here is each
 # method minus the constant weight, seed by seed, with Student's 95 % interval of the mean. Which intervals leave out 0?
+# (Where a target is met, its rate or distortion is that of the constant weight by design.)
 
 # %%
 differences = measures.differences(trained)
 title = f"{data.name}: minus the constant weight, mean and 95 % interval over {seeds} seeds"
 figures.differences(differences, title)
+
+# %% [markdown]
+# The same in numbers. "none found" says that the interval holds 0: the difference may as well be none.
 
 # %%
 measures.difference_table(differences)
@@ -133,8 +137,8 @@ Markdown(measures.found(differences))
 # %% [markdown]
 # ## Which dimensions live
 #
-# The latent dimensions of the first seed, by their rate. Where a line falls to 0, the dimensions are dead. Free bits
-# charge nothing below the grey line. Are the dimensions that they keep like the others, or do they just sit there?
+# The latent dimensions of the first seed, by their rate. Where a line drops off, the dimensions are dead. Free bits
+# charge nothing extra below the grey line. Do the dimensions that they keep rise above it, or do they just sit there?
 
 # %%
 figures.ranked_rates(measures.ranked_rates(trained), free_bits, f"{data.name}: rates of the latent dimensions")

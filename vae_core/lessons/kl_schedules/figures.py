@@ -7,11 +7,12 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from vae_core.figures.style import epoch_axis, marker_of, new_figure
 from vae_core.lessons.kl_schedules.measures import COMPARED, Differences
 from vae_core.lessons.kl_schedules.model import CONSTANT, CYCLICAL, FREE_BITS, GECO, LINEAR, TARGET_RATE
+from vae_core.statistics import Difference
 
 STYLES = {
     CONSTANT: {"color": "black", "linestyle": "-", "linewidth": 3.5, "alpha": 0.45},  # wide: others may lie on it
@@ -21,12 +22,17 @@ STYLES = {
     TARGET_RATE: {"color": "#bd1f01", "linestyle": ":", "linewidth": 2.5},
     GECO: {"color": "#a96b59", "linestyle": "-.", "linewidth": 2},
 }
+WEIGHT_STYLES = (
+    {"color": "#3f90da", "marker": "o", "markersize": 6},
+    {"color": "#bd1f01", "marker": "D", "markersize": 6},
+)
 LABELS = {
     "nll": "-log p(x) [nats/image]",
     "distortion": "distortion [nats/image]",
     "rate": "rate [nats/image]",
     "active_units": "active units",
 }
+LOWEST_RATE = 1e-3  # nats of one dimension
 OVER_EPOCHS = {
     "kl_weight": "kl_weight",
     "val_rate": LABELS["rate"],
@@ -50,7 +56,8 @@ def planned_weights(curves: Mapping[str, pd.DataFrame], title: str) -> Figure:
 def over_epochs(histories: Mapping[tuple[float, str], pd.DataFrame], title: str) -> Figure:
     """Weight, rate, distortion and active units after each epoch: a column of panels for each final weight.
 
-    The weight has a scale of its own for each final weight; all else has the same axes in a row. histories: from
+    The weight has a scale of its own for each final weight; all else has the same axes in a row. The rate has a
+    logarithmic one, since at a weight near 0 it is many times what it is in the end. histories: from
     `measures.mean_histories`
     """
     kl_weights = list(dict.fromkeys(kl_weight for kl_weight, _ in histories))
@@ -68,6 +75,7 @@ def over_epochs(histories: Mapping[tuple[float, str], pd.DataFrame], title: str)
         for axes in row[1:]:
             axes.sharey(row[0])
         row[0].autoscale()
+    _logarithmic(panels[1, 0])
     for axes, kl_weight in zip(panels[0], kl_weights, strict=True):
         axes.set_ylim(bottom=0)
         axes.set_title(f"final kl_weight {kl_weight:g}")
@@ -107,19 +115,23 @@ def differences(found: Differences, title: str) -> Figure:
     return figure
 
 
-WEIGHT_STYLES = (
-    {"color": "#3f90da", "marker": "o", "markersize": 6},
-    {"color": "#bd1f01", "marker": "D", "markersize": 6},
-)
+def _logarithmic(axes: Axes) -> None:
+    """A logarithmic y axis with plain numbers on it, also where it is shorter than a decade."""
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter(NullFormatter())
 
 
-def _interval(axes: Axes, height: float, difference, style: dict) -> None:
+def _interval(axes: Axes, height: float, difference: Difference, style: dict) -> None:
     axes.plot([difference.low, difference.high], [height, height], color=style["color"], linewidth=1.5)
     axes.plot(difference.mean, height, linestyle="", **style)
 
 
 def ranked_rates(rates: Mapping[tuple[float, str], np.ndarray], free_bits: float, title: str) -> Figure:
     """The rate of each latent dimension by rank, a line for each method, a panel for each final weight.
+
+    The scale is logarithmic and ends at LOWEST_RATE, where a dimension is dead by any measure.
 
     rates: (latent_dim,) each, the highest first, from `measures.ranked_rates`; free_bits: drawn as a line
     """
@@ -136,6 +148,8 @@ def ranked_rates(rates: Mapping[tuple[float, str], np.ndarray], free_bits: float
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         axes.grid(alpha=0.3)
     panels[0].set_ylabel("rate of the dimension [nats/image]")
+    _logarithmic(panels[0])
+    panels[0].set_ylim(bottom=LOWEST_RATE)
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)
     figure.suptitle(title)
     return figure

@@ -25,7 +25,7 @@ METHODS = (CONSTANT, LINEAR, CYCLICAL, FREE_BITS, TARGET_RATE, GECO)
 SCHEDULES = {CONSTANT: "constant", LINEAR: "linear", CYCLICAL: "cyclical"}
 PULL = 10  # the weight on the distance from the target rate, in final weights
 GECO_START = 1.0  # its weight before the first step, whatever the final weight: it has to find that
-MEASURED = 2000  # test images at most, for the measures
+MEASURED = 1000  # test images at most, for the measures
 WATCHED = 1000  # validation images at most, for the active units after each epoch
 
 
