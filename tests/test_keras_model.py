@@ -18,8 +18,9 @@ from vae_core import latent
 from vae_core.data import IMAGE_SHAPE
 from vae_core.errors import InputError
 from vae_core.likelihoods import BERNOULLI, SQUARED_ERROR, Gaussian
-from vae_core.losses import weighted_rate
+from vae_core.losses import free_bits_rate, target_rate_term, weighted_rate
 from vae_core.models import VAE, Sampling, dense_decoder, gaussian_encoder, reference_vae
+from vae_core.schedules import CosineWarmUp, Cyclical
 from vae_core.training import train
 
 POINT = [[0.5, -1.0]]
@@ -68,7 +69,8 @@ def assert_same(one: VAE, other: VAE, images):
     for a, b in zip(one.weights + one.optimizer.variables, other.weights + other.optimizer.variables, strict=True):
         np.testing.assert_array_equal(a, b)
     y_pred = one(images)
-    assert float(one.compute_loss(images, y_pred=y_pred)) == float(other.compute_loss(images, y_pred=y_pred))
+    losses = [float(vae.compute_loss(images, y_pred=y_pred, training=False)) for vae in (one, other)]
+    assert losses[0] == losses[1]
     np.testing.assert_array_equal(latent.decode(one, POINT), latent.decode(other, POINT))
 
 
@@ -84,6 +86,10 @@ def assert_same(one: VAE, other: VAE, images):
         {"rate_term": near_target},
         {"rate_term": partial(near_target, target=5.0)},
         {"image_shape": (8, 7, 1), "likelihood": SQUARED_ERROR},
+        {"kl_weight": Cyclical(2.0, 6, 1, 1.0)},
+        {"kl_weight": CosineWarmUp(2.0, 6), "rate_term": partial(free_bits_rate, free_bits=0.3)},
+        {"rate_term": partial(target_rate_term, target=PolynomialDecay(0.0, 6, 1.0))},
+        {"target_distortion": 400.0},
     ],
     ids=lambda options: "-".join(options) or "default",
 )
@@ -123,13 +129,15 @@ def test_a_subclass_needs_no_registration_of_its_own(images, tmp_path):
     assert_same(vae, loaded, images)
 
 
+@pytest.mark.parametrize("options", [{}, {"target_distortion": 400.0}], ids=["VAE", "GECO"])
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda vae: pickle.loads(pickle.dumps(vae))])
-def test_copies_are_whole(images, copied):
-    vae = trained(images)
+def test_copies_are_whole(images, copied, options):
+    vae = trained(images, **options)
+    weight = float(vae.kl_weight)
     other = copied(vae)
     assert_same(vae, other, images)
     other.kl_weight = 7.0
-    assert float(vae.kl_weight) == 2.0
+    assert float(vae.kl_weight) == weight
 
 
 def test_a_clone_has_the_same_parts_and_weights_of_its_own(images):
@@ -138,6 +146,22 @@ def test_a_clone_has_the_same_parts_and_weights_of_its_own(images):
     assert clone.get_config()["encoder"]["config"]["layers"] == vae.get_config()["encoder"]["config"]["layers"]
     assert (float(clone.kl_weight), clone.likelihood) == (2.0, SQUARED_ERROR)
     assert not np.array_equal(clone.get_weights()[1], vae.get_weights()[1])
+
+
+def test_a_copy_goes_on_from_the_step_and_the_weight_where_the_model_is(images):
+    """Of a target that rises and of a weight that is found: from equal draws both go the same way."""
+    for options in (
+        {"rate_term": partial(target_rate_term, target=CosineWarmUp(9.0, 8))},
+        {"target_distortion": 400.0},
+    ):
+        vae = trained(images, **options)
+        other = copy.deepcopy(vae)
+        for model in (vae, other):
+            model.sampling.generator.state.assign([5, 0])
+            model.reset_metrics()
+        losses, expected = (model.train_on_batch(images, return_dict=True) for model in (vae, other))
+        assert losses == expected
+        assert float(vae.kl_weight) == float(other.kl_weight)
 
 
 def test_the_draw_is_a_layer_that_can_be_stored():

@@ -8,7 +8,18 @@ from keras import ops
 
 from vae_core.likelihoods import BERNOULLI
 from vae_core.losses import kl_divergence
-from vae_core.models import VAE, Sampling, dense_decoder, dense_encoder, reference_vae
+from vae_core.models import (
+    CONSTRAINT_LIMIT,
+    CONSTRAINT_MEMORY,
+    CONSTRAINT_STEP,
+    VAE,
+    WEIGHT_LIMITS,
+    Sampling,
+    dense_decoder,
+    dense_encoder,
+    reference_vae,
+    vae_of_settings,
+)
 from vae_core.training import train
 
 
@@ -188,3 +199,121 @@ def test_the_hooks_are_all_that_a_variant_overrides(few):
     np.testing.assert_allclose(outputs, plain.decoder(mean), atol=1e-5)
     expected = np.asarray(BERNOULLI.nll(images, outputs)) + 2.0 * np.square(mean).sum(axis=1)
     assert float(vae.compute_loss(x=images, y_pred=(mean, log_var, outputs))) == pytest.approx(expected.sum(), rel=1e-5)
+
+
+# ---- what a run's settings make of the model
+
+
+def test_the_latent_space_has_the_dimensions_asked_for():
+    vae = reference_vae(1.0, seed=0, hidden_units=8, latent_dim=5)
+    mean, log_var, outputs = vae(np.zeros((2, 28, 28, 1), "float32"))
+    assert (mean.shape, log_var.shape, outputs.shape) == ((2, 5), (2, 5), (2, 28, 28, 1))
+
+
+SETTINGS = {"kl_weight": 2.0, "seed": 0, "learning_rate": 1e-3, "hidden_units": 8, "epochs": 3, "kl_warmup_epochs": 2}
+EXTENSIONS = {
+    "cyclical weight and free bits": {"kl_schedule": "cyclical", "kl_cycles": 2, "kl_ramp": 1.0, "free_bits": 0.2},
+    "rising target": {"kl_schedule": "cosine", "target_rate": 4.0},
+    "target distortion": {"target_distortion": 500.0},
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("changed", EXTENSIONS.values(), ids=EXTENSIONS)
+def test_every_extension_trains_the_same_through_fit_and_train(few, changed):
+    vae, plain = (vae_of_settings(SETTINGS | changed, steps_per_epoch=3) for _ in range(2))
+    history, _ = train(vae, few, epochs=3, batch_size=32, seed=0)
+    shuffle = np.random.default_rng(0).permutation
+    options = {"validation_data": (few.validation_images,), "batch_size": 32, "shuffle": False, "verbose": 0}
+    fitted = [plain.fit(few.train_images[shuffle(96)], **options).history for _ in range(3)]
+    names = [name for name in history if name != "epoch"]
+    assert {"loss", "val_loss", *names} == set(fitted[0])
+    assert ("kl_weight" in names) == vae.kl_weight_varies == ("target_rate" not in changed)
+    for name in names:
+        assert history[name].tolist() == pytest.approx([row[name][0] for row in fitted], rel=1e-5)
+    for ours, theirs in zip(vae.get_weights(), plain.get_weights(), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-5)
+
+
+def test_the_history_has_the_weight_at_the_end_of_every_epoch(few):
+    vae = eager(vae_of_settings(SETTINGS | {"kl_schedule": "linear"}, steps_per_epoch=3))
+    history = vae.fit(
+        few.train_images, batch_size=32, epochs=3, verbose=0, callbacks=[keras.callbacks.History()]
+    ).history
+    assert history["kl_weight"] == [1.0, 2.0, 2.0]
+    assert "kl_weight" not in eager(vae_of_settings(SETTINGS, 3)).fit(few.train_images, verbose=0).history
+
+
+def test_a_rising_target_is_that_of_the_step(few):
+    vae = eager(vae_of_settings(SETTINGS | {"kl_schedule": "linear", "target_rate": 6.0}, steps_per_epoch=3))
+    rates, charged = np.full((2, 2), 4.0, "float32"), []
+    for _ in range(8):
+        charged.append(float(np.mean(vae.charge(rates))))
+        vae.train_on_batch(few.train_images[:4])
+    assert charged == pytest.approx([2 * abs(8 - target) for target in (0, 1, 2, 3, 4, 5, 6, 6)])
+    assert not vae.kl_weight_varies
+
+
+def eager(vae):
+    """Compiled for a few steps only, without XLA."""
+    vae.compile(keras.optimizers.Adam(1e-3), run_eagerly=True, jit_compile=False)
+    return vae
+
+
+def test_settings_of_runs_from_before_give_the_model_of_before():
+    old = {"kl_weight": 2.0, "epochs": 3, "batch_size": 32, "learning_rate": 1e-3, "hidden_units": 8, "seed": 4}
+    vae, expected = vae_of_settings(old, steps_per_epoch=3), reference_vae(2.0, seed=4, hidden_units=8)
+    assert not vae.kl_weight_varies
+    assert (vae.get_config()["rate_term"], vae.likelihood) == (expected.get_config()["rate_term"], BERNOULLI)
+    for ours, theirs in zip(vae.variables, expected.variables, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+# ---- a target for the distortion
+
+
+def test_the_weight_is_multiplied_in_each_step_by_the_exponential_of_the_mean_constraint(few):
+    """Beside a model of the same draws whose weight is set by hand, from the distortion of each batch."""
+    vae = eager(reference_vae(2.0, seed=0, hidden_units=8, target_distortion=500.0))
+    by_hand, average, weight = eager(reference_vae(2.0, seed=0, hidden_units=8)), None, 2.0
+    for step in range(4):
+        images = few.train_images[4 * step : 4 * step + 4]
+        for model in (vae, by_hand):
+            model.reset_metrics()
+        losses, expected = (model.train_on_batch(images, return_dict=True) for model in (vae, by_hand))
+        assert losses == pytest.approx(expected, rel=1e-5)
+        assert losses["objective"] == pytest.approx(losses["distortion"] + weight * losses["rate"], rel=1e-6)
+        constraint = expected["distortion"] - 500
+        average = constraint if step == 0 else CONSTRAINT_MEMORY * average + (1 - CONSTRAINT_MEMORY) * constraint
+        weight *= np.exp(-CONSTRAINT_STEP * np.clip(average, -CONSTRAINT_LIMIT, CONSTRAINT_LIMIT))
+        assert float(vae.kl_weight) == pytest.approx(weight, rel=1e-5)
+        by_hand.kl_weight = weight
+    assert weight < 1.9
+
+
+def test_only_training_moves_the_weight_and_what_it_remembers(few):
+    vae = eager(reference_vae(2.0, seed=0, hidden_units=8, target_distortion=500.0))
+    vae.train_on_batch(few.train_images)
+    before = [np.array(variable) for variable in vae.variables]
+    vae.evaluate(few.train_images, verbose=0)
+    vae.charge(np.ones((3, 2), "float32"))
+    moved = [not np.array_equal(a, b) for a, b in zip(before, vae.variables, strict=True)]
+    names = {variable.path.split("/")[-1] for variable, other in zip(vae.variables, moved, strict=True) if other}
+    assert names <= {"total", "count", "seed_generator_state"}
+
+
+@pytest.mark.parametrize(("target", "limit", "start"), [(-1e6, WEIGHT_LIMITS[0], 0.011), (1e6, WEIGHT_LIMITS[1], 9900)])
+def test_a_target_that_cannot_be_met_leaves_the_weight_at_its_limit(few, target, limit, start):
+    vae = eager(reference_vae(start, seed=0, hidden_units=8, target_distortion=target))
+    for _ in range(4):
+        losses = vae.train_on_batch(few.train_images[:4], return_dict=True)
+    assert float(vae.kl_weight) == pytest.approx(limit)
+    assert np.isfinite(losses["objective"])
+
+
+@pytest.mark.slow
+def test_a_target_distortion_is_met_by_a_weight_between_the_limits(digits):
+    vae = reference_vae(1.0, seed=0, hidden_units=128, target_distortion=353.0)
+    history, _ = train(vae, digits, epochs=40, batch_size=32, seed=0)
+    assert history["distortion"].tail(3).mean() == pytest.approx(353, abs=1.5)
+    assert 1 < float(vae.kl_weight) < 10

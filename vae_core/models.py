@@ -18,15 +18,16 @@ from keras.optimizers.schedules import LearningRateSchedule
 
 from vae_core.data import IMAGE_SHAPE
 from vae_core.errors import InputError
-from vae_core.likelihoods import BERNOULLI, Likelihood
+from vae_core.likelihoods import BERNOULLI, Likelihood, likelihood_of
 from vae_core.losses import free_bits_rate, rate_per_dimension, target_rate_term, weighted_rate
 from vae_core.schedules import kl_schedule
 from vae_core.settings import DEFAULTS
 
 LOWEST_IS_BEST = {"objective", "distortion", "val_objective", "val_distortion"}
-CONSTRAINT_MEMORY = 0.9  # share of the moving average that stays in each step; alpha of Rezende and Viola 2018
-CONSTRAINT_STEP = 1e-3  # of the logarithm of the weight, per step and nat of the constraint
-WEIGHT_LIMITS = (1e-4, 1e4)  # where a weight stays that no distortion satisfies
+CONSTRAINT_MEMORY = 0.9  # of GECO, below: share of the moving average that stays in each step; alpha in the paper
+CONSTRAINT_STEP = 1e-2  # of the logarithm of the weight, per step and nat; chosen on digits
+CONSTRAINT_LIMIT = 5.0  # nats: no more of the constraint counts, so that a step changes the weight by 5 % at most
+WEIGHT_LIMITS = (1e-2, 1e4)  # a weight stays here if no weight satisfies the constraint
 
 
 @keras.saving.register_keras_serializable("vae_core")
@@ -237,13 +238,15 @@ class GECO(VAE):
     moving average of the constraint distortion - target (arXiv:1810.00597, algorithm 1). With kl_weight = 1 / lambda
     this is, divided by lambda, the objective of a VAE whose weight changes:
 
-    C = memory * C + (1 - memory) * (distortion - target);  kl_weight = kl_weight * exp(-step * C)
+    C = memory * C + (1 - memory) * (distortion - target)
+    kl_weight = kl_weight * exp(-step * C),  where C counts as CONSTRAINT_LIMIT at most, and as minus that at least
 
     in nats per image, the distortion being that of the batch; C starts with the first one. The numbers are
     CONSTRAINT_MEMORY and CONSTRAINT_STEP. Validation changes nothing.
 
-    A target below what the model can reach drives the weight down to the first of WEIGHT_LIMITS, one above the
-    distortion of a code that says nothing drives it up to the second; it stays there, and the distortion is not met.
+    While the distortion is still above the target the weight falls to the first of WEIGHT_LIMITS, and it comes back
+    when the target is met. A target below what the model reaches leaves it there, one above the distortion of a code
+    that says nothing drives it towards the second: the training stays finite, and the target is not met.
 
     kl_weight: the first one, above 0
     target_distortion: nats per image
@@ -271,7 +274,8 @@ class GECO(VAE):
         constraint = ops.stop_gradient(ops.mean(self.likelihood.nll(images, outputs))) - self.target_distortion
         memory = ops.where(self.optimizer.iterations == 0, 0.0, CONSTRAINT_MEMORY)
         self.constraint.assign(memory * self.constraint + (1 - memory) * constraint)
-        weight = self._kl_weight * ops.exp(-CONSTRAINT_STEP * self.constraint)
+        counted = ops.clip(self.constraint, -CONSTRAINT_LIMIT, CONSTRAINT_LIMIT)
+        weight = self._kl_weight * ops.exp(-CONSTRAINT_STEP * counted)
         self._kl_weight.assign(ops.clip(weight, *WEIGHT_LIMITS))
 
     def get_config(self):
@@ -421,8 +425,6 @@ def vae_of_settings(
 
     steps_per_epoch: batches, the last and smaller one included
     """
-    from vae_core.likelihoods import likelihood_of
-
     settings = DEFAULTS | dict(settings)
     names = {"warmup_epochs": "kl_warmup_epochs", "cycles": "kl_cycles", "ramp": "kl_ramp", "epochs": "epochs"}
     options = {name: settings[setting] for name, setting in names.items()}
