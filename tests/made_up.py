@@ -27,6 +27,7 @@ def runs_of(table: pd.DataFrame) -> Runs:
     folders = [PLACE / f"{name}{row}" for row, name in enumerate(table.get("dataset", [""] * len(table)))]
     for folder in folders:
         folder.mkdir(exist_ok=True)
+        (folder / "record.json").write_text("{}")
         (folder / "config.json").write_text(json.dumps({"dataset": folder.name.rstrip("0123456789")}))
     return Runs(table[settings], table.drop(columns=settings), folders)
 

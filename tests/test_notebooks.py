@@ -66,7 +66,7 @@ def test_every_parameter_has_a_type_and_a_help_text(source):
     parameters = papermill.inspect_notebook(str(source.with_suffix(".ipynb")))
     assert parameters
     for name, parameter in parameters.items():
-        assert parameter["inferred_type_name"] in ("str", "int", "float"), name
+        assert parameter["inferred_type_name"] in ("str", "int", "float", "list"), name
         assert parameter["help"], name
     (cell,) = (cell for cell in jupytext.read(source).cells if "parameters" in cell.metadata.get("tags", []))
     assert len(parameters) == len(cell.source.splitlines())  # papermill passes over lines that it cannot parse

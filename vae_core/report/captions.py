@@ -27,15 +27,26 @@ def shared_settings(runs: Runs) -> dict[str, object]:
 
 def caption(runs: Runs) -> str:
     """What the tables are about, in one paragraph: data, settings, anchors, and which runs have diverged."""
-    settings, measures = shared_settings(runs), runs.measures.iloc[0]
+    return f"{images(runs)}, nats per image; {conditions(runs)}"
+
+
+def images(runs: Runs) -> str:
+    """Which images the measures are of, and how many."""
+    description = read_dataset(runs.folders[0]).description
+    black_and_white = BLACK_AND_WHITE.get(shared_settings(runs)["binarise"], "")
+    return f"{description}{black_and_white}; {int(runs.measures['images'].iloc[0]):,} test images"
+
+
+def conditions(runs: Runs) -> str:
+    """What the runs were run with, how low the distortion can be, what was minimised, and which runs have diverged."""
+    settings = shared_settings(runs)
     epochs = " or ".join(str(number) for number in sorted(runs.settings["epochs"].unique()))
     seeds = [str(seed) for seed in sorted(runs.settings["seed"].unique())]
     over = f"mean ± standard deviation over the seeds {', '.join(seeds)}" if len(seeds) > 1 else f"seed {seeds[0]}"
-    images = read_dataset(runs.folders[0]).description + BLACK_AND_WHITE.get(settings["binarise"], "")
-    latent = f" latent_dim {settings['latent_dim']};" if settings["latent_dim"] != DEFAULTS["latent_dim"] else ""
+    latent = f"latent_dim {settings['latent_dim']}; " if settings["latent_dim"] != DEFAULTS["latent_dim"] else ""
     return (
-        f"{images}; {int(measures['images']):,} test images, nats per image;{latent} {epochs} epochs; {over}."
-        f"{_anchors(measures)}{minimised(settings)}{density(settings)}{_left_out(runs)}"
+        f"{latent}{epochs} epochs; {over}."
+        f"{_anchors(runs.measures.iloc[0])}{minimised(settings)}{density(settings)}{_left_out(runs)}"
     )
 
 
@@ -72,6 +83,21 @@ def density(settings: Mapping[str, object]) -> str:
         f" -log p(x), its bound and the distortion are of a density ({kind.rstrip(',')}): they can be below 0, and "
         "cannot be compared with those of probabilities, as of black-and-white pixels."
     )
+
+
+def incomparable(here: Mapping[str, object], there: Mapping[str, object]) -> str:
+    """Why -log p(x) under the one settings cannot be set beside that under the others; empty if it can.
+
+    It must be of the same images, and of densities or of probabilities in both.
+    """
+    if here.get("data_checksum") != there.get("data_checksum"):
+        return f"they are of different data, {here['dataset']} and {there['dataset']}"
+    if here["binarise"] != there["binarise"]:
+        return f"they are of different images, binarise {here['binarise']} and {there['binarise']}"
+    if (here["likelihood"] in DENSITIES) != (there["likelihood"] in DENSITIES):
+        density, probability = sorted((here["likelihood"], there["likelihood"]), key=lambda name: name not in DENSITIES)
+        return f"-log p(x) is of a density in one, {density}, and of a probability in the other, {probability}"
+    return ""
 
 
 def _anchors(measures: Mapping[str, float]) -> str:

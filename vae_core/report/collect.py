@@ -1,6 +1,8 @@
-"""What a sweep makes of its finished runs: tables, sheets, explorer and report."""
+"""What is made of finished runs: tables, sheets, explorer and report of a sweep, the comparison of several."""
 
+import os
 import sys
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -12,11 +14,13 @@ from vae_core.execution.bar import StepsBar
 from vae_core.execution.notebook import execute_notebook, last_line
 from vae_core.execution.places import replace_notebook
 from vae_core.explorer.page import write_explorer
+from vae_core.report.comparison import read_sweeps
 from vae_core.report.published import renew_pages
 from vae_core.report.sheets import draw_lesson_sheets, draw_sheets, write_tables
 
 REPORT = "kl_sweep_report"
 REPORT_FILE = "report.ipynb"
+COMPARISON, COMPARISON_FILE = "compare_sweeps", "comparison.ipynb"
 TABLES = "tables"  # the step without which there is nothing to show
 
 
@@ -43,6 +47,27 @@ def collect(notebook: str, sweep_dir: Path, workspace: Path) -> dict[str, str]:
     return failures
 
 
+def compare(folders: Sequence[Path], target: Path, workspace: Path) -> dict[str, str]:
+    """Execute the comparison of several sweeps, which writes its table and figures into the folder `target`.
+
+    Returns what went wrong, by the name of what was to be written. Sweeps that cannot be compared, such as those of two
+    kinds of likelihood, have no comparison: a message says why, and nothing went wrong.
+    """
+    parameters = {"folders": [os.path.relpath(folder.resolve(), target) for folder in folders], "output": "."}
+    with StepsBar("comparing", [COMPARISON_FILE]) as bar:
+        bar.step(COMPARISON_FILE)
+        try:
+            read_sweeps(folders)
+        except InputError as error:
+            bar.say(f"no comparison: {error}")
+            return {}
+        try:
+            _execute(COMPARISON, parameters, target / COMPARISON_FILE, workspace)
+        except Exception as error:  # whatever it is
+            return {COMPARISON_FILE: _said(error)}
+    return {}
+
+
 def _said(error: Exception) -> str:
     """What went wrong, in one line; papermill's errors carry the notebook's."""
     if isinstance(error, OSError) and error.filename:
@@ -60,11 +85,15 @@ def _write_explorer(sweep_dir: Path) -> None:
 
 
 def _write_report(sweep_dir: Path, workspace: Path) -> None:
-    """Execute the report. It replaces the one before if it is whole; else it stands, as far as it came, in failed/."""
-    output, failed = workspace / REPORT_FILE, sweep_dir / "failed" / REPORT_FILE
+    _execute(REPORT, {"sweep_dir": "."}, sweep_dir / REPORT_FILE, workspace)
+
+
+def _execute(notebook: str, parameters: Mapping[str, object], target: Path, workspace: Path) -> None:
+    """Execute a notebook where it will be. It replaces the one before if it is whole; else it stands in failed/."""
+    output, failed = workspace / target.name, target.parent / "failed" / target.name
     try:
-        execute_notebook(runs.NOTEBOOKS / f"{REPORT}.ipynb", output, {"sweep_dir": "."}, cwd=sweep_dir)
-        replace_notebook(output, sweep_dir / REPORT_FILE)
+        execute_notebook(runs.NOTEBOOKS / f"{notebook}.ipynb", output, parameters, cwd=target.parent)
+        replace_notebook(output, target)
     except Exception:
         if output.exists():
             failed.parent.mkdir(exist_ok=True)

@@ -6,11 +6,22 @@ from pathlib import Path
 import pandas as pd
 
 from vae_core.errors import InputError
+from vae_core.report.captions import incomparable, shared_settings
 from vae_core.report.findings import surprises_page
 from vae_core.report.reading_order import READING_ORDER
 from vae_core.report.sheets import ANIMATIONS, SHEETS
 from vae_core.report.tables import loss_table_page, reproduction_page
-from vae_core.runs import RESULTS, Runs, finished_folders, read_runs, replace_file, user_folder
+from vae_core.runs import (
+    RECORD,
+    REFERENCE,
+    RESULTS,
+    Runs,
+    finished_folders,
+    read_json,
+    read_runs,
+    replace_file,
+    user_folder,
+)
 from vae_core.tutorials import TUTORIAL_FILE, TUTORIALS, tutorial_markdown
 
 PUBLISHED = RESULTS / "published"
@@ -26,8 +37,15 @@ def sweep_folder(sweep_dir: str | Path = "") -> Path:
 def read_sweep(sweep_dir: Path) -> Runs:
     """The finished runs of a sweep. Raises InputError if there are none."""
     if not (folders := finished_folders(sweep_dir)):
-        raise InputError(f"{sweep_dir} has no finished run: sweep_dir must be a folder that a sweep has written")
+        raise InputError(f"{sweep_dir} has no finished run: name the folder of a sweep, such as results/kl_sweep/mnist")
     return read_runs(folders)
+
+
+def notebook_of(run: Path) -> str:
+    """The notebook that made a run. Of an older record its folder says so: lessons/<notebook>."""
+    parts = run.resolve().parts
+    lesson = parts[parts.index("lessons") + 1] if "lessons" in parts else REFERENCE
+    return read_json(run / RECORD).get("notebook", lesson)
 
 
 def reproduction_check(sweep_dir: Path) -> str:
@@ -38,7 +56,10 @@ def reproduction_check(sweep_dir: Path) -> str:
         return "This is the published sweep: there is nothing to compare it with."
     if not (folders := finished_folders(published)):
         return f"No sweep of the data set {published.name} is published: there is nothing to compare with."
-    return reproduction_page(runs, read_runs(folders))
+    theirs = read_runs(folders)
+    if reason := incomparable(shared_settings(runs), shared_settings(theirs)):
+        return f"The published sweep and this one cannot be compared: {reason}."
+    return reproduction_page(runs, theirs)
 
 
 def renew_pages(sweep_dir: Path) -> None:

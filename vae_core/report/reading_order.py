@@ -32,6 +32,7 @@ READING_ORDER = (
     ),
     Entry("train_vae", "one model at one weight, seen from all sides", 2),
     Entry("kl_sweep_report", "eight weights side by side: the answer to the suite's question", 0.2),
+    Entry("compare_sweeps", "sweeps with other settings side by side: which differences are larger than chance", 0.2),
     Entry("bug_gallery", "famous mistakes beside their fixes, and what each costs", 6, "notebook"),
     Entry("explore", "the latent space in a live page, at every weight of a sweep", 0.2),
     Entry(

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from vae_core.report.captions import caption
+from vae_core.report.captions import caption, shared_settings
 from vae_core.report.diverged import diverged
 from vae_core.runs import Runs
 from vae_core.statistics import mean_and_spread
@@ -47,7 +47,7 @@ def readable_table(losses: pd.DataFrame, names: Sequence[str] = COMPARED) -> pd.
     Measures that these runs do not have are left out. A column counts the runs that have diverged, if any have.
     """
     names = [name for name in names if f"{name}_mean" in losses]
-    cells = {name: _cells(losses[f"{name}_mean"], losses[f"{name}_std"], _decimals(name)) for name in names}
+    cells = {name: _cells(losses[f"{name}_mean"], losses[f"{name}_std"], decimals(name)) for name in names}
     index = pd.Index([f"{kl_weight:g}" for kl_weight in losses["kl_weight"]], name="kl_weight")
     counted = ["seeds", "diverged"] if losses["diverged"].any() else ["seeds"]
     return pd.DataFrame(cells | {name: losses[name].to_numpy() for name in counted}, index=index)
@@ -65,9 +65,7 @@ def drawn_table(runs: Runs) -> pd.DataFrame:
         for name, table in sources.items()
     }
     real = measures.iloc[0]  # the same for every run
-    rows["-", "real test images"] = [
-        mean_and_spread(real[f"test_{score}"], np.nan, _decimals(score)) for score in DRAWN
-    ]
+    rows["-", "real test images"] = [mean_and_spread(real[f"test_{score}"], np.nan, decimals(score)) for score in DRAWN]
     index = pd.MultiIndex.from_tuples(rows, names=["kl_weight", "codes from"])
     return pd.DataFrame(list(rows.values()), index=index, columns=DRAWN)
 
@@ -95,30 +93,27 @@ def reproduction_page(runs: Runs, published: Runs) -> str:
         table[f"{name}, difference"] = [_apart(*numbers) for numbers in zip(here - there, spread, strict=True)]
     shown = pd.DataFrame(table).to_markdown(index=False, disable_numparse=True, stralign="right")
     left_out = sorted(set(ours["kl_weight"]) ^ set(theirs["kl_weight"]))
-    notes = [_settings_note(runs.settings, published.settings)]
+    notes = [_settings_note(runs, published)]
     notes += [f"Weights that only one of the two has: {', '.join(map('{:g}'.format, left_out))}."] if left_out else []
     notes += ["A spread is the published standard deviation over seeds; with few seeds it is itself uncertain."]
     return f"{' '.join(notes)}\n\n{shown}"
 
 
-def _settings_note(settings: pd.DataFrame, published: pd.DataFrame) -> str:
-    names = [name for name in settings if name in published and name not in ("kl_weight", "seed", "threads")]
-    values = {name: (_values(settings, name), _values(published, name)) for name in names}
-    differing = [f"{name} {here} (published: {there})" for name, (here, there) in values.items() if here != there]
+def _settings_note(runs: Runs, published: Runs) -> str:
+    here, there = shared_settings(runs), shared_settings(published)
+    names = [name for name in here if name in there and name not in ("data_checksum", "threads")]
+    differing = [f"{name} {here[name]} (published: {there[name]})" for name in names if here[name] != there[name]]
     if differing:
         return f"**Made with other settings, so the numbers need not agree: {'; '.join(differing)}.**"
     return "Made with the settings of the published sweep."
-
-
-def _values(settings: pd.DataFrame, name: str) -> str:
-    return ", ".join(map(str, sorted(settings[name].unique())))
 
 
 def _cells(means: pd.Series, stds: pd.Series, decimals: int = 2) -> list[str]:
     return [mean_and_spread(*numbers, decimals) for numbers in zip(means, stds, strict=True)]
 
 
-def _decimals(name: str) -> int:
+def decimals(name: str) -> int:
+    """How many decimals of a measure tables show."""
     return 4 if name.endswith("sharpness") else 2
 
 
