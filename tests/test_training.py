@@ -145,13 +145,13 @@ def test_images_kept_as_bytes_become_the_same_floats_in_the_step(jit_compile):
 @pytest.mark.parametrize("jit_compile", [True, False])
 def test_a_toss_is_another_in_each_batch_and_epoch_and_the_seed_decides_it(jit_compile):
     grey = np.broadcast_to(np.array([0, 0.25, 0.8, 1], "float32")[:, None, None], (10, 4, 400, 1))
-    epochs = batches_of(grey, _toss(7), jit_compile)
+    epochs = batches_of(grey, _toss(7, jit_compile), jit_compile)
     assert set(np.unique(epochs)) == {0, 1}
     assert epochs.mean(axis=(0, 1, 3, 4)) == pytest.approx([0, 0.25, 0.8, 1], abs=0.02)
     tosses = epochs.reshape(4, -1)  # two batches in each of two epochs
     assert len(np.unique(tosses, axis=0)) == 4
-    assert np.array_equal(epochs, batches_of(grey, _toss(7), jit_compile))
-    assert not np.array_equal(epochs, batches_of(grey, _toss(8), jit_compile))
+    assert np.array_equal(epochs, batches_of(grey, _toss(7, jit_compile), jit_compile))
+    assert not np.array_equal(epochs, batches_of(grey, _toss(8, jit_compile), jit_compile))
 
 
 @pytest.mark.slow

@@ -5,7 +5,7 @@ A VAE holds one of them. Training, every measure and every decoded picture take 
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from functools import lru_cache
 
@@ -78,7 +78,7 @@ class Likelihood(ABC):
 
     def shared_outputs(self, images: np.ndarray) -> np.ndarray:
         """The outputs that a decoder without information gives all these images: (height, width, channels)."""
-        return self.outputs(np.mean(images, axis=0, dtype=np.float64))
+        return self.outputs(sum(block.sum(axis=0) for block in _blocks(images)) / len(images))
 
     def learned(self, outputs) -> dict[str, float]:
         """What training has found out beside the images, by name, from the outputs at any z."""
@@ -338,10 +338,15 @@ def _with_channel(outputs: np.ndarray, number: float) -> np.ndarray:
 
 
 def _mean_of_sums(function: Callable[[np.ndarray], np.ndarray], images: np.ndarray) -> float:
-    """The sum over pixels of a function of each image, mean over the images; in blocks, in double precision."""
+    """The sum over pixels of a function of each image, mean over the images."""
+    return float(sum(function(block).sum() for block in _blocks(images)) / len(images))
+
+
+def _blocks(images: np.ndarray) -> Iterator[np.ndarray]:
+    """The images in blocks of about BLOCK pixels, in double precision."""
     size = max(1, BLOCK // math.prod(images.shape[1:]))
-    blocks = (np.asarray(images[start : start + size], np.float64) for start in range(0, len(images), size))
-    return float(sum(function(block).sum() for block in blocks) / len(images))
+    for start in range(0, len(images), size):
+        yield np.asarray(images[start : start + size], np.float64)
 
 
 def _within(outputs):
