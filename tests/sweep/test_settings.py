@@ -191,9 +191,7 @@ def test_the_plan_is_shown_and_nothing_is_written_if_it_is_only_asked_for(main, 
         "  latent_dim=32: 0 of 2 runs are done already",
     ]
     assert re.fullmatch(r"3 runs to do in .*lessons/stub/digits/, 2 at a time", lines[-2])
-    assert re.fullmatch(
-        r"about \d+ min \(judged by runs with other settings: a rough estimate\), .* are free", lines[-1]
-    )
+    assert re.fullmatch(r"about \d+ min \(judged by other runs: a rough estimate\), .* are free", lines[-1])
     assert read_folder(tmp_path) == before
 
 
@@ -225,7 +223,7 @@ def test_what_is_left_is_judged_by_the_runs_that_are_done(planned, tmp_path, mon
     assert words_of(many, tmp_path, workers=None)[0].startswith("about 40 min on one worker (")
     # at twice the epochs: 200 s beside the training, and twice 400 s
     (words,) = words_of(planned("--epochs", 40), tmp_path)
-    assert words.startswith("about 17 min (judged by runs with other settings: a rough estimate), about 4 MB of disk; ")
+    assert words.startswith("about 17 min (judged by other runs: a rough estimate), about 4 MB of disk; ")
 
 
 def test_what_is_left_is_judged_by_a_table_if_nothing_is_done(planned, tmp_path, monkeypatch):
