@@ -71,10 +71,11 @@ training.use_threads(threads)
 # What kind of images will the models see? Ten of them, from the validation set:
 
 # %%
-data = load_dataset(dataset, data_dir)
-check_dataset(data)
+data = load_dataset(dataset, data_dir).as_floats()
+check_dataset(data, classes=10)
 parameters = {"dataset": data.name, **settings, "threads": threads}
 run = runs.start_run(parameters, data.checksum, run_dir, "autoencoder_vs_vae")
+runs.write_dataset(run, data)
 names = [data.class_names[label] for label in data.validation_labels[:10]]
 figures.image_row(data.validation_images[:10], data.description, names)
 

@@ -44,7 +44,7 @@ import numpy as np
 import pandas as pd
 
 from vae_core import parameters, training
-from vae_core.data import check_dataset, load_dataset
+from vae_core.data import check_dataset, check_labelled, load_dataset
 from vae_core.lessons.bug_gallery import figures, measures
 from vae_core.lessons.bug_gallery import model as gallery
 
@@ -61,8 +61,9 @@ pd.set_option("display.max_colwidth", None)
 # only by the noise of the draws.
 
 # %%
-data = load_dataset(dataset, data_dir)
+data = load_dataset(dataset, data_dir).as_floats()
 check_dataset(data)
+check_labelled(data)
 settings["dataset"] = data
 fixed = gallery.train_variant(gallery.REFERENCE, **settings)
 measures.comparison({"reference model": fixed})

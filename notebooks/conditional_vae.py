@@ -79,10 +79,11 @@ model.check_what_is_shown(latent_dim, **shown)
 training.use_threads(threads)
 
 # %%
-data = load_dataset(dataset, data_dir)
+data = load_dataset(dataset, data_dir).as_floats()
 check_dataset(data, model.CLASSES)
 settings = {"dataset": data.name, **numbers, "labels_into": labels_into}
 run = runs.start_run(settings, data.checksum, run_dir, "conditional_vae")
+runs.write_dataset(run, data)
 names = [data.class_names[one] for one in data.validation_labels[:10]]
 figures.image_row(data.validation_images[:10], data.description, names)
 

@@ -42,7 +42,7 @@ import pandas as pd
 from IPython.display import Markdown
 
 from vae_core import figures, latent, measures, parameters, runs, training, tutorials
-from vae_core.data import check_dataset, load_dataset
+from vae_core.data import check_dataset, check_labelled, load_dataset
 from vae_core.lessons.conv_vae_binarized_mnist import figures as lesson_figures
 from vae_core.lessons.conv_vae_binarized_mnist import measures as lesson
 from vae_core.lessons.conv_vae_binarized_mnist import model, tutorial
@@ -61,11 +61,13 @@ training.use_threads(threads)
 # thresholded at 0.5, once and for all, as in the tutorial. Which row depends on chance?
 
 # %%
-grey = load_dataset(dataset, data_dir)
+grey = load_dataset(dataset, data_dir).as_floats()
 check_dataset(grey)
+check_labelled(grey)
 data = lesson.thresholded(grey)
 settings = {"dataset": data.name, "architecture": architecture, **numbers}
 run = runs.start_run(settings, data.checksum, run_dir, "conv_vae_binarized_mnist")
+runs.write_dataset(run, data)
 pictures = [grey.validation_images, lesson.tossed(grey.validation_images[:10], seed), data.validation_images]
 rows = np.stack([images[:10, ..., 0] for images in pictures])  # (3, 10, 28, 28)
 figures.image_grid(rows, data.description, ("grey", "tossed", "thresholded"))

@@ -52,7 +52,7 @@ import pandas as pd
 from IPython.display import Markdown
 
 from vae_core import figures, latent, parameters, runs, training, tutorials
-from vae_core.data import check_dataset, load_dataset
+from vae_core.data import check_dataset, check_labelled, load_dataset
 from vae_core.lessons.conv_vae_fashion import figures as lesson_figures
 from vae_core.lessons.conv_vae_fashion import measures as lesson
 from vae_core.lessons.conv_vae_fashion import model, tutorial
@@ -64,10 +64,12 @@ parameters.check_parameters(settings)
 training.use_threads(threads)
 
 # %%
-data = load_dataset(dataset, data_dir)
+data = load_dataset(dataset, data_dir).as_floats()
 check_dataset(data)
+check_labelled(data)
 settings = {"dataset": data.name, **settings}
 run = runs.start_run(settings, data.checksum, run_dir, "conv_vae_fashion")
+runs.write_dataset(run, data)
 images, names = tutorial.shown_images(data)
 figures.image_row(images, data.description, names)
 

@@ -38,7 +38,7 @@ import pandas as pd
 from IPython.display import Markdown
 
 from vae_core import figures, latent, measures, parameters, runs, training, tutorials
-from vae_core.data import check_dataset, load_dataset
+from vae_core.data import check_dataset, check_labelled, load_dataset
 from vae_core.lessons.dense_vae_fashion import figures as lesson_figures
 from vae_core.lessons.dense_vae_fashion import measures as lesson
 from vae_core.lessons.dense_vae_fashion import model, tutorial
@@ -54,10 +54,12 @@ training.use_threads(threads)
 # What kind of images will the model see? Ten of them, from the validation set:
 
 # %%
-data = load_dataset(dataset, data_dir)
+data = load_dataset(dataset, data_dir).as_floats()
 check_dataset(data)
+check_labelled(data)
 settings["dataset"] = data.name
 run = runs.start_run(settings, data.checksum, run_dir, "dense_vae_fashion")
+runs.write_dataset(run, data)
 names = [data.class_names[label] for label in data.validation_labels[:10]]
 figures.image_row(data.validation_images[:10], data.description, names)
 

@@ -42,7 +42,7 @@ from IPython.display import Markdown
 from scipy.stats import norm
 
 from vae_core import figures, latent, measures, parameters, runs, training, tutorials
-from vae_core.data import load_dataset
+from vae_core.data import check_dataset, check_labelled, load_dataset
 from vae_core.lessons.elbo_and_kl import figures as drawings
 from vae_core.lessons.elbo_and_kl import measures as numbers
 from vae_core.lessons.elbo_and_kl import model as models
@@ -55,9 +55,12 @@ parameters.check_parameters({"kl_weight": kl_weight, "threads": threads, **setti
 training.use_threads(threads)
 
 # %%
-data = load_dataset(dataset, data_dir)
+data = load_dataset(dataset, data_dir).as_floats()
+check_dataset(data)
+check_labelled(data)
 config = {"dataset": data.name, "kl_weight": kl_weight, **settings, "threads": threads}
 folder = runs.start_run(config, data.checksum, run_dir, "elbo_and_kl")
+runs.write_dataset(folder, data)
 names = [data.class_names[label] for label in data.validation_labels[:10]]
 figures.image_row(data.validation_images[:10], data.description, names)
 

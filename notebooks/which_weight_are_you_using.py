@@ -60,7 +60,7 @@ settings = {"kl_weight": kl_weight, "epochs": epochs, "batch_size": batch_size, 
 settings |= {"hidden_units": hidden_units, "seed": seed}
 check_parameters({**settings, "threads": threads})
 training.use_threads(threads)
-data = load_dataset(dataset, data_dir)
+data = load_dataset(dataset, data_dir).as_floats()
 check_dataset(data)
 
 # %% [markdown]

@@ -347,3 +347,9 @@ def test_a_data_set_that_a_notebook_has_no_layers_for_is_refused(digits):
         data.check_dataset(replace(digits, train_images=digits.train_images[:, :12]))
     with pytest.raises(InputError, match="digits has 10 classes; this notebook needs 4"):
         data.check_dataset(digits, classes=4)
+
+
+def test_images_without_labels_are_refused_where_classes_are_shown(digits):
+    data.check_labelled(digits)
+    with pytest.raises(InputError, match="the images of digits have no labels; this notebook needs classes"):
+        data.check_labelled(replace(digits, class_names=()))

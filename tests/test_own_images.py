@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.first_cells import assert_refused, run_first_cells
 from vae_core import runs
 from vae_core.data import SOURCES, ByteImages, load_dataset
 from vae_core.errors import InputError
@@ -17,6 +18,9 @@ from vae_core.figures.classes import MOST_CLASSES
 from vae_core.own_images import checks, is_path
 from vae_core.own_images.files import ARRAYS
 
+OF_ANY_CLASSES = ("bug_gallery", "conv_vae_binarized_mnist", "conv_vae_fashion", "dense_vae_fashion", "elbo_and_kl")
+OF_TEN_CLASSES = ("autoencoder_vs_vae", "conditional_vae")
+ALL_LESSONS = (*OF_ANY_CLASSES, *OF_TEN_CLASSES, "which_weight_are_you_using")
 PAGE = runs.PROJECT / "docs" / "own_images.md"
 
 SPLITS = ("train", "validation", "test")
@@ -126,6 +130,10 @@ def test_whole_numbers_stay_bytes_and_read_as_floats(dtype):
     np.testing.assert_array_equal(np.asarray(images), floats)
     np.testing.assert_array_equal(np.concatenate([images[:2], images]), np.concatenate([floats[:2], floats]))
     assert (np.asarray(images).dtype, np.array(images, np.float64).dtype) == (images.dtype, np.float64)
+    for name in SPLITS:
+        whole, kept = (getattr(one, f"{name}_images") for one in (dataset.as_floats(), dataset))
+        assert isinstance(whole, np.ndarray)
+        np.testing.assert_array_equal(whole, kept[:])
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
@@ -665,3 +673,37 @@ def test_the_numbers_of_the_page_are_those_that_hold():
     assert all(f"`{name}`" in text for name in ARRAYS)
     assert f"Up to {MOST_CLASSES} classes are told apart by colours and, beyond ten, by markers." in text
     assert len(text.split()) <= 700
+
+
+# Lessons
+
+
+@pytest.mark.parametrize(
+    ("shape", "classes", "lessons", "told"),
+    [
+        *(
+            (shape, 10, ALL_LESSONS, f"the images of mine are {words}; this notebook needs 28 x 28 x 1")
+            for shape, words in (((16, 16, 3), "16 x 16 x 3"), ((28, 28, 3), "28 x 28 x 3"))
+        ),
+        ((28, 28), 0, OF_ANY_CLASSES, "the images of mine have no labels; this notebook needs classes"),
+        ((28, 28), 0, OF_TEN_CLASSES, "mine has 0 classes; this notebook needs 10"),
+        ((28, 28), 3, OF_TEN_CLASSES, "mine has 3 classes; this notebook needs 10"),
+    ],
+)
+def test_lessons_refuse_images_that_they_are_not_made_for(tmp_path, shape, classes, lessons, told):
+    path = saved(
+        tmp_path / "mine.npz", images=numbered(240, *shape), **({"labels": NUMBERS % classes} if classes else {})
+    )
+    for lesson in lessons:
+        folder = tmp_path / lesson
+        folder.mkdir()
+        assert_refused(runs.NOTEBOOKS / f"{lesson}.ipynb", {"dataset": str(path), "threads": 1}, told, folder)
+
+
+@pytest.mark.parametrize("lesson", OF_ANY_CLASSES[1:])  # the first writes no run
+def test_lessons_take_images_of_their_size_with_other_classes(tmp_path, lesson):
+    path = saved(tmp_path / "letters.npz", images=numbered(240, 28, 28), labels=NUMBERS % 26)
+    run_first_cells(
+        runs.NOTEBOOKS / f"{lesson}.ipynb", {"dataset": str(path), "threads": 1, "run_dir": str(tmp_path / "run")}
+    )
+    assert len(runs.read_dataset(tmp_path / "run").class_names) == 26

@@ -152,6 +152,12 @@ def check_dataset(dataset: Dataset, classes: int | None = None) -> None:
         raise InputError(f"{dataset.name} has {len(dataset.class_names)} classes; this notebook needs {classes}")
 
 
+def check_labelled(dataset: Dataset) -> None:
+    """Raise InputError if the images have no labels, for notebooks that show classes."""
+    if not dataset.labelled:
+        raise InputError(f"the images of {dataset.name} have no labels; this notebook needs classes")
+
+
 def cache_dir() -> Path:
     """The folder for downloads: `datasets` in Keras' folder (KERAS_HOME, or .keras in the home folder)."""
     return Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser() / "datasets"

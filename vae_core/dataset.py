@@ -1,6 +1,6 @@
 """A data set in memory: images in [0, 1], split into training, validation and test images, with or without labels."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -69,3 +69,8 @@ class Dataset:
     def labelled(self) -> bool:
         """Whether the images have classes."""
         return bool(self.class_names)
+
+    def as_floats(self) -> "Dataset":
+        """The same data set with all images as arrays of float32, for code that computes with whole arrays."""
+        names = ("train_images", "validation_images", "test_images")
+        return replace(self, **{name: np.asarray(getattr(self, name)) for name in names})

@@ -24,7 +24,7 @@ from vae_core.losses import kl_divergence
 NOTEBOOK = runs.PROJECT / "notebooks" / "autoencoder_vs_vae.ipynb"
 SMALL = {"dataset": "digits", "epochs": 1, "batch_size": 100, "hidden_units": 16, "latent_dim": 4, "seeds": 1}
 FILES = {
-    *("config.json", "history.csv", "measures.json", "record.json", "latent.npz", "model.weights.h5"),
+    *("config.json", "dataset.json", "history.csv", "measures.json", "record.json", "latent.npz", "model.weights.h5"),
     *("autoencoder_history.csv", "parameterisations.csv", tutorials.TUTORIAL_FILE),
     *("curves.png", "reconstructions.png", "progress.png", "generated.png", "coordinates.png", "pca_2d.png"),
     *("pca_3d.png", "interpolations.png", "on_the_way.png", "parameterisations.png"),

@@ -26,7 +26,7 @@ from vae_core.sweep.plan import plan
 
 NOTEBOOK = runs.PROJECT / "notebooks" / "conditional_vae.ipynb"
 RUN_FILES = {
-    *("config.json", "history.csv", "measures.json", "record.json", "latent.npz", "model.weights.h5"),
+    *("config.json", "dataset.json", "history.csv", "measures.json", "record.json", "latent.npz", "model.weights.h5"),
     *("loss_curves.png", "on_demand.png", "kernel_pca_2d.png", "kernel_pca_3d.png", "inpainting.png"),
     *("between_styles.png", "between_classes.png", "styles_and_classes.png", tutorials.TUTORIAL_FILE),
 }

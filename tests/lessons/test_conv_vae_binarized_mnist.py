@@ -27,7 +27,7 @@ from vae_core.tutorials import TUTORIAL_FILE
 
 NOTEBOOK = runs.PROJECT / "notebooks" / "conv_vae_binarized_mnist.ipynb"
 FILES = {
-    *("config.json", "history.csv", "measures.json", TUTORIAL_FILE, "record.json", "latent.npz"),
+    *("config.json", "dataset.json", "history.csv", "measures.json", TUTORIAL_FILE, "record.json", "latent.npz"),
     *("model.weights.h5", "latent_scatter.png", "decoder_manifold_quantiles.png", "samples.png"),
     *("fixed_sample.png", "fixed_sample.gif"),
 }

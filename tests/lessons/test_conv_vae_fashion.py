@@ -25,7 +25,7 @@ from vae_core.parameters import check_parameters
 
 NOTEBOOK = runs.PROJECT / "notebooks" / "conv_vae_fashion.ipynb"
 FILES = {
-    *("config.json", "history.csv", "measures.json", "record.json", "latent.npz", "model.weights.h5"),
+    *("config.json", "dataset.json", "history.csv", "measures.json", "record.json", "latent.npz", "model.weights.h5"),
     *("latent_scatter.png", "latent_scatters.png", "decoder_manifold.png", "decoder_manifold_windows.png"),
     *("tutorial_losses.png", tutorials.TUTORIAL_FILE),
 }

@@ -392,7 +392,7 @@ def test_the_notebook_writes_a_whole_run(executed):
     assert runs.is_done(run)
     written = {path.name for path in run.iterdir()}
     assert written == {
-        *("config.json", "history.csv", "measures.json", "record.json", tutorials.TUTORIAL_FILE),
+        *("config.json", "dataset.json", "history.csv", "measures.json", "record.json", tutorials.TUTORIAL_FILE),
         *runs.MODEL_FILES,
         *(f"{name}.png" for name in PICTURES),
     }
