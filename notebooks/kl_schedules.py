@@ -99,8 +99,9 @@ trained = model.train_all(data, kl_weights, shared, free_bits, seeds)
 # ## Over the epochs
 #
 # Means over the seeds, on validation images. The target rate has no line among the weights: it pulls in either
-# direction. Look at the active units of the warm-up while its weight is low, and then at what is left of them in the
-# end. Was the early phase what decided about them?
+# direction. GECO starts at 1, and its weight falls as long as the distortion is above the target: a warm-up that nobody
+# planned. Look at the active units while a weight is low, and then at what is left of them in the end. Was it the early
+# phase that decided about them?
 
 # %%
 figures.over_epochs(measures.mean_histories(trained), f"{data.name}, latent_dim {latent_dim}: means over the seeds")
