@@ -18,20 +18,20 @@ sweep_dir: str = ""  # folder of a sweep, such as results/kl_sweep/mnist; empty:
 # %%
 from IPython.display import Markdown
 
-from vae_core.report import claims, findings, published, sheets, tables
+from vae_core.report import advice, captions, claims, findings, published, sheets, tables
 
 sweep = published.sweep_folder(sweep_dir)
 runs = published.read_sweep(sweep)
 losses = tables.loss_table(runs)
-Markdown(tables.caption(runs))
+Markdown(captions.caption(runs))
 
 # %% [markdown]
 # ## 1. The loss table
 #
 # Everything is measured on the test images. `objective` is what each model was trained for: distortion + kl_weight *
-# rate. `negative_elbo` is distortion + rate for all of them, and so the one of the two that can be compared. It is an
-# upper bound on `nll`, which is -log p(x) itself, added up over the latent plane. `mutual_information` is how much of
-# the rate tells images apart; `active_units` are the latent dimensions that do so.
+# rate, unless the lines above say otherwise. `negative_elbo` is distortion + rate for all of them, and so the one of
+# the two that can be compared. It is an upper bound on `nll`, which is -log p(x) itself. `mutual_information` is how
+# much of the rate tells images apart; `active_units` are the latent dimensions that do so.
 #
 # Follow one column downwards: which differences are larger than the spread between seeds, where several were run?
 
@@ -39,11 +39,13 @@ Markdown(tables.caption(runs))
 tables.readable_table(losses)
 
 # %% [markdown]
-# How far is the bound above -log p(x)? By KL(q(z|x) || p(z|x)). `nll` is a sum over a grid in the latent plane, and an
-# importance-weighted estimate of 200 random images is `nll_above_quadrature` higher:
+# How far is the bound above -log p(x)? By KL(q(z|x) || p(z|x)). In a latent plane `nll` is a sum over a grid: with half
+# of its points it would change by `quadrature_change`, and an importance-weighted estimate of 200 random images is
+# `nll_above_quadrature` higher. In more dimensions `nll` is importance-weighted, and with half of the draws it would
+# change by `nll_change`. How exact is it?
 
 # %%
-tables.readable_table(losses, ["negative_elbo", "nll", "nll_above_quadrature"])
+tables.readable_table(losses, ["negative_elbo", "nll", *tables.EXACTNESS])
 
 # %% [markdown]
 # What the tables say, computed from them:
@@ -55,9 +57,9 @@ Markdown(findings.findings(runs).to_markdown())
 # ## 2. The plane of rate and distortion
 #
 # Every run is a point. To the right: codes that cost more. Downwards: images that are drawn better. On a grey line the
-# negative ELBO is the same. The cross is a code that says nothing, the red line what no decoder can go below, the
-# dashed line the most that a rate can tell about which test image it was. Along which part of the curve does a nat of
-# rate buy much, and where does it buy nothing?
+# negative ELBO is the same. The cross is a code that says nothing, a red line what no decoder can go below, the dashed
+# line the most that a rate can tell about which test image it was. Along which part of the curve does a nat of rate buy
+# much, and where does it buy nothing?
 
 # %%
 sheets.sheet(sweep, "rate_distortion")
@@ -66,7 +68,8 @@ sheets.sheet(sweep, "rate_distortion")
 # At a minimum of distortion + kl_weight * rate, one nat of rate more or less changes the distortion by kl_weight nats:
 # the weight is a price, and minus the slope of the curve. Does the price that the models really pay between two
 # neighbouring weights lie between the two? (Where it does not: the models are not at the minimum of their objective, or
-# they are for the training images but not for these test images, or the seeds differ by more than the weights do.)
+# they are for the training images but not for these test images, or the seeds differ by more than the weights do. Where
+# something else than distortion + kl_weight * rate was minimised, the price need not be the weight.)
 
 # %%
 Markdown(findings.exchange_rates(runs).to_markdown(disable_numparse=True))
@@ -95,7 +98,7 @@ tables.readable_table(losses, ["mean_spread", "draw_spread", "moment_kl", "margi
 # ## 4. Does the code collapse?
 #
 # A collapsed dimension has rate 0: its q(z|x) is the prior whatever the image. Does a dimension give up, and does one
-# while the other goes on?
+# while another goes on?
 
 # %%
 sheets.sheet(sweep, "dimensions")
@@ -103,17 +106,18 @@ sheets.sheet(sweep, "dimensions")
 # %% [markdown]
 # ## 5. Where the codes go
 #
-# One panel per weight (of many weights, twelve); each point is a test image, each colour a class, the rings are the
-# prior's. In the upper half all axes are the same and cover every code of every weight. In the lower half all axes fit
-# the prior. Where do the codes spread to when nothing holds them, and what becomes of the classes when the prior holds
-# them hard?
+# One panel per weight (of many weights, twelve). Each point is a test image, each colour, if there are labels, a class.
+# The rings, or of one dimension the grey hill, are the prior's. Of more than two latent dimensions each panel shows the
+# two with the highest rates. In the upper half all axes are the same and cover every code of every weight. In the lower
+# half all axes fit the prior. Where do the codes spread to when little holds them, and what becomes of the classes when
+# the prior holds them hard?
 
 # %%
 sheets.sheet(sweep, "latent_scatters")
 
 # %% [markdown]
-# Each weight on axes of its own, and for some images q(z|x) as an ellipse. How large is one image's ellipse beside the
-# cloud of all codes? The logarithm of how many such ellipses cover the cloud is, roughly, the information in the code.
+# Each weight on axes of its own, and for some images the extent of q(z|x). How large is that of one image beside the
+# cloud of all codes? The logarithm of how many of them cover the cloud is, roughly, the information that it holds.
 
 # %%
 sheets.sheet(sweep, "posterior_ellipses")
@@ -121,9 +125,10 @@ sheets.sheet(sweep, "posterior_ellipses")
 # %% [markdown]
 # ## 6. What the decoders draw
 #
-# The same window of the latent plane, three prior standard deviations each way, through each decoder. The percentage
-# says how many of the test codes lie in it: where it is low, most of what the decoder has learned lies outside the
-# picture. (A high one does not mean that codes lie everywhere in it.)
+# The same window of the latent space, three prior standard deviations each way, through each decoder; of more than two
+# dimensions the two with the highest rates, all others at 0. The percentage says how many of the test codes lie in it:
+# where it is low, most of what the decoder has learned lies outside the picture. (A high one does not mean that codes
+# lie everywhere in it.)
 
 # %%
 sheets.sheet(sweep, "decoder_manifolds")
@@ -135,18 +140,25 @@ sheets.sheet(sweep, "decoder_manifolds")
 sheets.sheet(sweep, "decoder_manifolds_quantiles")
 
 # %% [markdown]
-# And over the region where the codes of each model are, 98 % of them in each dimension. Which digits that seemed lost
+# And over the region where the codes of each model are, 98 % of them in each dimension. Which images that seemed lost
 # are here?
 
 # %%
 sheets.sheet(sweep, "decoder_manifolds_occupied")
 
 # %% [markdown]
+# Of more than two dimensions, one at a time: from -3 to 3, all others at 0, the one with the highest rate first. Which
+# of them change the image, and at which weights does one do nothing?
+
+# %%
+sheets.sheet(sweep, "traversals")
+
+# %% [markdown]
 # ## 7. Samples, judged
 #
 # A sample of a VAE is a code from the prior, decoded. Beside them codes from a Gaussian mixture that was fitted to the
 # codes of training images: if these are good and those are not, the decoder is good and the codes are not where the
-# prior is. A classifier trained on real images says what it takes each sample for.
+# prior is. Where images have labels, a classifier trained on real ones says what it takes each sample for.
 
 # %%
 sheets.sheet(sweep, "samples")
@@ -155,7 +167,9 @@ sheets.sheet(sweep, "samples")
 # Over 10,000 of each: the judge's mean confidence, the entropy of the classes that it sees in nats, the number of
 # classes with at least 1 % of the samples, and the sharpness (variance of the Laplacian). The last row is what the same
 # judge says of real images. It can only choose among the classes, also for a picture that is none: confidence is
-# necessary for a good sample, not sufficient.
+# necessary for a good sample, not sufficient. Without labels there is no judge: `precision` is then the share of
+# samples that lie as near to a real image as its neighbours do, `recall` the share of real images that lie so near to a
+# sample.
 
 # %%
 tables.drawn_table(runs)
@@ -166,11 +180,10 @@ tables.drawn_table(runs)
 # This suite grew out of five tutorials, numbered 000 to 004. Tutorial 004, a Chinese version of Vincent Lunot's "On the
 # use of the Kullback-Leibler divergence in Variational Autoencoders", trained at eight weights from 0 to 20 and drew
 # conclusions from its pictures. Here are these, some from the other tutorials, and some that are often heard. The code
-# computes each verdict from the runs: confirmed or refuted where the mean over the seeds is on one side by more than
-# their standard deviation, undecided otherwise. That is a low bar: with three seeds, one claim in four or five would
-# get a verdict even if there were no difference at all. (Claims about losses rather than weights, such as that a
-# smaller loss needs a larger learning rate, are tested in `bug_gallery`. Which weight each tutorial really uses is
-# derived in `which_weight_are_you_using`.)
+# computes each verdict from the runs: confirmed or refuted where the 95 % interval of the mean over the seeds is on one
+# side, undecided otherwise. Of twenty claims that are neither true nor false, one is expected to get a verdict. (Claims
+# about losses rather than weights, such as that a smaller loss needs a larger learning rate, are tested in
+# `bug_gallery`. Which weight each tutorial really uses is derived in `which_weight_are_you_using`.)
 
 # %%
 Markdown(claims.claims_page(runs))
@@ -204,3 +217,12 @@ sheets.sheet(sweep, "loss_curves")
 
 # %%
 Markdown(published.reproduction_check(sweep))
+
+# %% [markdown]
+# ## Which weight should I use?
+#
+# That depends on what for. For each purpose that these runs can speak to: the weight that is best, and those that are
+# as good as far as the seeds can tell.
+
+# %%
+Markdown(advice.advice_page(runs))

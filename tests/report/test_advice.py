@@ -123,6 +123,12 @@ def test_what_was_not_measured_is_not_asked():
     assert "nan" not in advice.advice_page(without)
 
 
+def test_without_labels_samples_are_judged_by_their_neighbours():
+    runs = sweep(prior_f_score=([0.1, 0.2, 0.6, 0.4, 0.0], 0.01))
+    assert answer(runs, "best samples") == "2"
+    assert "nearest neighbours" in answer(runs, "best samples", "by")
+
+
 def test_a_sweep_of_which_every_run_has_diverged_has_no_advice():
     gone = sweep_of([1.0], distortion=1e9)
     assert advice.advice_page(gone) == "Every run has diverged: there is nothing to choose from."

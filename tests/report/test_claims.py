@@ -141,3 +141,29 @@ def test_a_sweep_of_one_weight_has_a_table_too(kl_weight):
     assert len(table) == len(claims.CLAIMS)
     assert (table.loc["Very small weights cannot generate all digits", "verdict"] == "-") == (kl_weight >= 0.5)
     assert (table.loc["A large weight empties the code", "verdict"] == "-") == (kl_weight <= 2)
+
+
+def asked(table, **settings):
+    return set(claims.claims(runs_of(table.assign(**settings))).index)
+
+
+def test_claims_about_a_judge_and_about_planes_are_made_only_where_there_are_any():
+    every = asked(sweep(AGREEING))
+    judged = [name for name in AGREEING if name.startswith(("prior_", "mixture_", "test_"))]
+    without_labels = asked(sweep(AGREEING).drop(columns=[*judged, "knn_accuracy"]))
+    assert {"Large weights lose digits", "0.5, 1 and 2 are best: by knn_accuracy"} <= every - without_labels
+    assert "0.5, 1 and 2 are best: by nll" in without_labels
+    gone = every - asked(sweep(AGREEING), latent_dim=10)
+    assert gone == {"The window of three deviations shows what the decoder of a very small weight can draw"}
+
+
+def test_claims_use_the_words_of_the_images_and_of_the_likelihood():
+    assert "Large weights lose classes" in asked(sweep(AGREEING), dataset="fashion_mnist")
+    assert "Large weights lose digits" in asked(sweep(AGREEING), dataset="digits")
+    gaussian = asked(sweep(AGREEING), likelihood="gaussian")
+    assert "No weight gets the distortion below the least that its likelihood allows" in gaussian
+
+
+@pytest.mark.parametrize("target", ["target_rate", "target_distortion"])
+def test_where_a_target_rules_the_rate_no_claim_about_weights_is_decided(target):
+    assert "cannot be decided" in claims.claims_page(runs_of(sweep(AGREEING).assign(**{target: 5.0})))

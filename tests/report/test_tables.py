@@ -80,6 +80,46 @@ def test_drawn_table_has_prior_and_mixture_of_each_weight_and_the_real_images_on
     assert table.loc[("-", "real test images")].tolist() == ["2.00", "2.00", "2.00", "2.0000"]
 
 
+def test_without_labels_the_drawn_table_has_precision_and_recall_and_those_of_training_images():
+    scores = {f"{name}_{score}": 0.25 for name in ("prior", "mixture") for score in tables.DRAWN_WITHOUT_LABELS}
+    scores |= {"train_precision": 0.75, "train_recall": 0.5, "test_sharpness": 0.125}
+    table = tables.drawn_table(runs_of(USUAL.assign(**scores)))
+    assert list(table) == ["sharpness", "precision", "recall"]
+    assert table.loc[("10", "prior")].tolist() == ["0.2500 ± 0.0000", "0.25 ± 0.00", "0.25 ± 0.00"]
+    assert table.loc[("-", "real images")].tolist() == ["0.1250", "0.75", "0.50"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"latent_dim": 10}, "latent_dim 10; 40 epochs"),
+        ({"free_bits": 0.5}, "each of them counted as 0.5 at least)."),
+        ({"kl_schedule": "linear"}, "the weight rises on a straight line from 0 over the first 10 epochs."),
+        ({"kl_schedule": "cyclical", "kl_cycles": 4, "kl_ramp": 0.5}, "goes through 4 cycles, in each from 0 on a"),
+        ({"target_rate": 25.0, "kl_schedule": "cosine"}, "a target of 25). The target rises on half a cosine"),
+        ({"target_distortion": 100.0}, "Minimised: the rate, held to a distortion of 100 at most."),
+        ({"likelihood": "gaussian", "pixel_variance": 0.5}, "of a density (a Gaussian of variance 0.5 in each pixel)"),
+        ({"binarise": "threshold"}, "black where a pixel is below 0.5, else white; 10,000 test images"),
+    ],
+)
+def test_a_caption_says_what_was_minimised_and_what_cannot_be_compared(settings, said):
+    usual = captions.caption(runs_of(USUAL))
+    assert "Minimised" not in usual
+    assert "density" not in usual
+    assert said in captions.caption(runs_of(USUAL.assign(**settings)))
+
+
+def test_a_sweep_of_another_kind_is_not_set_beside_the_published_one(monkeypatch, tmp_path):
+    theirs = make_run(
+        tmp_path / "mnist" / "kl_01.00_seed0", {"dataset": "mnist", "kl_weight": 1.0, "seed": 0, "epochs": 1}
+    )
+    config = {"dataset": "mnist", "kl_weight": 1.0, "seed": 0, "epochs": 1, "likelihood": "gaussian"}
+    make_run(tmp_path / "ours" / "kl_01.00_seed0", config)
+    monkeypatch.setattr(published, "SWEEPS", tmp_path)
+    assert "cannot be compared: -log p(x) is of a density" in published.reproduction_check(tmp_path / "ours")
+    assert "nothing to compare it with" in published.reproduction_check(theirs.parent)
+
+
 def test_one_seed_has_no_deviation():
     one = summary((1, 2, 3), (10, 20, 30), seeds=(0,))
     assert np.isnan(tables.loss_table(runs_of(one))["rate_std"]).all()

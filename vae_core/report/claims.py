@@ -1,17 +1,19 @@
 """Common claims about the weight, decided by the numbers of a sweep: if the numbers change, so do the verdicts."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
+from vae_core.report.captions import shared_settings
 from vae_core.report.diverged import sound
 from vae_core.report.findings import COLLAPSED_RATE
 from vae_core.runs import Runs
 from vae_core.statistics import mean_and_spread, mean_difference
 
 ROUNDING = 1e-6
+DIGITS = ("mnist", "digits")  # the data sets whose classes are digits
 USUAL = (0.5, 2.0)  # the weights from the one to the other are tutorial 004's "0.5, 1 and 2"
 
 
@@ -37,6 +39,7 @@ class Claim:
     criterion: str
     evidence: Callable[[pd.DataFrame], Evidence | None]
     theorem: bool = False  # holds for every run, so that any exception refutes it
+    plane: bool = False  # is about a latent space of two dimensions
 
 
 def claims(runs: Runs) -> pd.DataFrame:
@@ -44,12 +47,18 @@ def claims(runs: Runs) -> pd.DataFrame:
 
     A claim is confirmed where the 95 % interval of the margin's mean over seeds is above 0, refuted where it is below
     0, else undecided. With one seed there is no interval: the sign alone decides.
-    Runs that have diverged are left out.
+    Runs that have diverged are left out, and so are claims about measures that no run has, such as those of a judge of
+    classes where there are no labels, and about planes where the latent space is none.
     """
-    by_seed = sound(runs).by_seed()
+    by_seed, settings = sound(runs).by_seed(), shared_settings(runs)
     rows = []
-    for claim in CLAIMS:
-        evidence = _evidence(claim, by_seed)
+    for claim in _claims_about(settings):
+        try:
+            evidence = claim.evidence(by_seed) if len(by_seed) else None
+        except KeyError as missing:
+            if isinstance(missing.args[0], str):  # a measure, which no run has
+                continue
+            evidence = None  # it was not finite at a weight
         known = evidence is not None and evidence.margin.notna().any()
         number = _number(evidence) if known else "the sweep has no such weights or measures"
         word = verdict(evidence, claim.theorem) if known else "-"
@@ -59,7 +68,10 @@ def claims(runs: Runs) -> pd.DataFrame:
 
 
 def claims_page(runs: Runs) -> str:
-    """`claims` as a Markdown table, in which a | of its own would end a cell."""
+    """`claims` as a Markdown table, in which a | of its own would end a cell; none where a target rules the rate."""
+    settings = shared_settings(runs)
+    if settings["target_distortion"] is not None or settings["target_rate"] is not None:
+        return "The claims are about a weight on the rate. Here a target rules it, so that they cannot be decided."
     table = claims(runs).reset_index()
     return table.map(lambda text: text.replace("|", r"\|")).to_markdown(index=False)
 
@@ -75,11 +87,17 @@ def verdict(evidence: Evidence, theorem: bool = False) -> str:
     return word if len(margins) > 1 else f"{word} (one seed)"
 
 
-def _evidence(claim: Claim, by_seed: pd.DataFrame) -> Evidence | None:
-    try:
-        return claim.evidence(by_seed) if len(by_seed) else None
-    except KeyError:  # a measure that was not finite is not there, at one weight or at all
-        return None
+def _claims_about(settings: Mapping[str, object]) -> Iterator[Claim]:
+    """The claims that can be asked of runs with these settings, in words that fit their images and likelihood."""
+    for claim in CLAIMS:
+        if claim.plane and settings["latent_dim"] != 2:
+            continue
+        statement = claim.statement
+        if settings.get("dataset") not in DIGITS:
+            statement = statement.replace("digits", "classes")
+        if settings["likelihood"] != "bernoulli":
+            statement = statement.replace("the entropy of the grey values", "the least that its likelihood allows")
+        yield replace(claim, statement=statement)
 
 
 def _number(evidence: Evidence) -> str:
@@ -226,6 +244,7 @@ CLAIMS = (
         "tutorial 004, by its figures",
         "at the least weight 95 % of the test codes lie in it (number: share_in_window)",
         _small(lambda by_seed: _above(by_seed["share_in_window"][_least(by_seed)], 0.95)),
+        plane=True,
     ),
     *(
         Claim(

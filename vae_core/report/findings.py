@@ -25,8 +25,9 @@ def findings(runs: Runs) -> pd.DataFrame:
         _monotone(runs, losses, "rate", "fall", -1),
         _monotone(runs, losses, "distortion", "rise", 1),
         _collapsed(losses, anchors["zero_information_distortion"]),
-        _bought(losses, anchors["entropy_floor"], anchors["zero_information_distortion"]),
     ]
+    if "entropy_floor" in anchors:
+        rows.append(_bought(losses, anchors["entropy_floor"], anchors["zero_information_distortion"]))
     return pd.DataFrame(rows, columns=columns).set_index("question")
 
 

@@ -102,6 +102,8 @@ def sheet(sweep_dir: Path, name: str) -> Image | Markdown:
     path = sweep_dir / f"{name}.png"
     if path.exists():
         return Image(path)
+    if name == TRAVERSALS:
+        return Markdown("*There is no sheet of single dimensions: there are two at most, or a latent.npz is missing.*")
     return Markdown(f"*{name}.png is not there: its runs have diverged, or lack measures or latent.npz files.*")
 
 
@@ -196,11 +198,10 @@ def _traversals(latents: Mapping[float, Latent], source: str) -> Figure:
 
 
 def _sample_words(losses: pd.DataFrame, kl_weights: Iterable[float]) -> dict[float, tuple[str, str]]:
-    """What is said of the samples of each weight: the judge's scores where there are labels, else nothing."""
-    if "prior_classes_mean" not in losses:
-        return dict.fromkeys(kl_weights, ("", ""))
+    """What is said of the samples of each weight from the prior and from the mixture; losses: indexed by weight."""
+    words = _judged if "prior_classes_mean" in losses else _among_neighbours
     return {
-        kl_weight: tuple(_judged(losses.loc[kl_weight], name) for name in ("prior", "mixture"))
+        kl_weight: (words(losses.loc[kl_weight], "prior"), words(losses.loc[kl_weight], "mixture"))
         for kl_weight in kl_weights
     }
 
@@ -208,6 +209,12 @@ def _sample_words(losses: pd.DataFrame, kl_weights: Iterable[float]) -> dict[flo
 def _judged(scores: pd.Series, source: str) -> str:
     classes, confidence = scores[f"{source}_classes_mean"], scores[f"{source}_confidence_mean"]
     return f"{classes:.3g} classes, judge's confidence {confidence:.2f}"
+
+
+def _among_neighbours(scores: pd.Series, source: str) -> str:
+    """Of images without labels, which have no judge; nothing of runs that lack these measures."""
+    names = [name for name in ("precision", "recall") if f"{source}_{name}_mean" in scores]
+    return ", ".join(f"{name} {scores[f'{source}_{name}_mean']:.2f}" for name in names)
 
 
 def _animate(sweep_dir: Path, latents: Mapping[float, Latent], shown: Runs) -> None:

@@ -11,7 +11,9 @@ from vae_core.runs import Runs
 from vae_core.statistics import mean_and_spread
 
 COMPARED = ["distortion", "rate", "objective", "negative_elbo", "nll", "mutual_information", "active_units"]
+EXACTNESS = ["nll_above_quadrature", "quadrature_change", "nll_change"]  # how exact nll is
 DRAWN = ["confidence", "class_entropy", "classes", "sharpness"]
+DRAWN_WITHOUT_LABELS = ["sharpness", "precision", "recall"]
 
 
 def loss_table(runs: Runs) -> pd.DataFrame:
@@ -54,20 +56,27 @@ def readable_table(losses: pd.DataFrame, names: Sequence[str] = COMPARED) -> pd.
 
 
 def drawn_table(runs: Runs) -> pd.DataFrame:
-    """The judge's scores of samples from the prior and from the mixture, per weight, and of the real test images."""
-    wanted = [f"{source}_{score}" for source in ("prior", "mixture", "test") for score in DRAWN]
+    """The scores of samples from the prior and from the mixture, per weight, and of real images.
+
+    With labels they are the judge's, and the real images the test images. Without labels they are how the samples lie
+    among the test images, and the real images are the training images, with the sharpness of the test images.
+    """
+    labelled = "prior_precision" not in runs.measures
+    scores, real_name = (DRAWN, "real test images") if labelled else (DRAWN_WITHOUT_LABELS, "real images")
+    real = [f"{'train' if score in ('precision', 'recall') else 'test'}_{score}" for score in scores]
+    wanted = [*(f"{source}_{score}" for source in ("prior", "mixture") for score in scores), *real]
     measures = runs.measures.reindex(columns=runs.measures.columns.union(wanted, sort=False))  # one may be missing
     losses = loss_table(Runs(runs.settings, measures, runs.folders))
-    sources = {name: readable_table(losses, [f"{name}_{score}" for score in DRAWN]) for name in ("prior", "mixture")}
+    sources = {name: readable_table(losses, [f"{name}_{score}" for score in scores]) for name in ("prior", "mixture")}
     rows = {
-        (kl_weight, name): table.loc[kl_weight, [f"{name}_{score}" for score in DRAWN]].tolist()
+        (kl_weight, name): table.loc[kl_weight, [f"{name}_{score}" for score in scores]].tolist()
         for kl_weight in sources["prior"].index
         for name, table in sources.items()
     }
-    real = measures.iloc[0]  # the same for every run
-    rows["-", "real test images"] = [mean_and_spread(real[f"test_{score}"], np.nan, decimals(score)) for score in DRAWN]
+    first = measures.iloc[0]  # the same for every run
+    rows["-", real_name] = [mean_and_spread(first[name], np.nan, decimals(name)) for name in real]
     index = pd.MultiIndex.from_tuples(rows, names=["kl_weight", "codes from"])
-    return pd.DataFrame(list(rows.values()), index=index, columns=DRAWN)
+    return pd.DataFrame(list(rows.values()), index=index, columns=scores)
 
 
 def loss_table_page(runs: Runs) -> str:
