@@ -37,6 +37,27 @@ def test_linear_gaussian_codes_have_the_information_of_a_gaussian_channel(rng):
     assert split["mutual_information_se"] < 0.05
 
 
+@pytest.mark.parametrize("latent_dim", [10, 32])
+def test_information_in_many_dimensions_is_that_of_a_gaussian_channel_where_it_is_well_below_log_n(rng, latent_dim):
+    """The same in more dimensions: 2 nats in all of them together, and ln N = 8.3."""
+    s2 = 1 / (np.exp(2 * 2 / latent_dim) - 1)  # I = latent_dim / 2 log(1 + 1 / s2) = 2
+    mean = rng.normal(size=(4000, latent_dim))
+    split = codes.rate_split(mean, np.full_like(mean, np.log(s2)), seed=1)
+    assert split["mutual_information"] == pytest.approx(2, abs=0.1)
+    expected = 0.5 * latent_dim * (s2 - np.log(1 + s2))  # q(z) = N(0, 1 + s2)
+    assert split["marginal_kl"] == pytest.approx(expected, rel=0.05)
+
+
+@pytest.mark.parametrize("latent_dim", [10, 32])
+def test_no_more_information_than_log_n_is_seen(rng, latent_dim):
+    mean = rng.normal(size=(1000, latent_dim))
+    log_var = np.full_like(mean, -4.0)
+    split = codes.rate_split(mean, log_var, seed=1)
+    assert split["mutual_information"] == pytest.approx(np.log(1000), abs=0.01)  # of 20 and of 65 nats
+    rate = 0.5 * (np.exp(log_var) + mean**2 - 1 - log_var).sum(axis=1).mean()
+    assert split["mutual_information"] + split["marginal_kl"] == pytest.approx(rate, rel=0.01)
+
+
 def test_images_that_never_overlap_are_told_apart_with_log_n_nats():
     mean = np.stack([np.arange(64) * 100.0, np.zeros(64)], axis=1)
     split = codes.rate_split(mean, np.zeros_like(mean))
@@ -62,6 +83,18 @@ def test_aggregate_posterior_against_scipy_in_blocks_too(posteriors, rng, monkey
     np.testing.assert_allclose(codes.log_aggregate_posterior(z, mean, log_var), expected)
     monkeypatch.setattr(codes, "BLOCK", 3000)
     np.testing.assert_allclose(codes.log_aggregate_posterior(z, mean, log_var), expected)
+
+
+@pytest.mark.parametrize("narrow", [(), (1,), (0, 3, 4)])
+def test_a_matrix_product_gives_the_same_density_and_leaves_out_what_it_would_round(rng, monkeypatch, narrow):
+    mean, log_var = 5 + rng.normal(size=(200, 5)), rng.normal(size=(200, 5))
+    log_var[:, narrow] = -60  # deviations of 1e-13
+    z = mean[:60] + np.exp(log_var[:60] / 2) * rng.normal(size=(60, 5))
+    product = codes.log_aggregate_posterior(z, mean, log_var)
+    monkeypatch.setattr(codes, "EXPANDED", 0)  # every dimension by itself
+    np.testing.assert_allclose(product, codes.log_aggregate_posterior(z, mean, log_var), atol=1e-9)
+    one_by_one = [codes.log_normal(z, m, v) for m, v in zip(mean, log_var, strict=True)]
+    np.testing.assert_allclose(product, logsumexp(one_by_one, axis=0) - np.log(200), atol=1e-9)
 
 
 def test_codes_far_outside_the_prior_with_tiny_deviations_lose_no_precision():
@@ -109,6 +142,36 @@ def test_moment_kl_is_the_kl_of_a_gaussian_and_no_more_than_the_marginal_kl(post
     ring = np.sqrt(2) * np.stack([np.cos(angle), np.sin(angle)], axis=1), np.full((5000, 2), -6.0)
     assert codes.moments(*ring)["moment_kl"] < 0.01
     assert codes.rate_split(*ring)["marginal_kl"] > 0.5
+
+
+@pytest.mark.parametrize(("latent_dim", "columns"), [(10, 55), (11, 11), (128, 128)])
+def test_covariances_of_many_dimensions_are_told_on_the_diagonal_alone(rng, latent_dim, columns):
+    mean = rng.normal(size=(300, latent_dim))
+    measured = codes.moments(mean, np.full_like(mean, -2))
+    assert sum(name.startswith("code_cov_") for name in measured) == columns
+    assert measured["code_cov_z3z3"] == pytest.approx(mean[:, 3].var() + np.exp(-2))
+    covariance = np.cov(mean, rowvar=False, ddof=0) + np.exp(-2) * np.eye(latent_dim)
+    m = mean.mean(axis=0)
+    expected = 0.5 * (np.trace(covariance) + m @ m - latent_dim - np.log(np.linalg.eigvalsh(covariance)).sum())
+    assert measured["moment_kl"] == pytest.approx(expected)
+
+
+def test_constant_and_repeated_codes_without_noise_leave_all_measures_finite(rng):
+    """Dead units, two units that are one, and deviations that underflow."""
+    mean = rng.normal(size=(100, 6)).astype("float32")
+    mean[:, 1], mean[:, 2], mean[:, 3] = 0, 4, mean[:, 0]
+    log_var = np.zeros_like(mean)
+    log_var[:, 2:4] = log_var[:, 0] = -1000
+    with np.errstate(invalid="raise", divide="raise", over="ignore"):
+        measured = codes.measure_codes(mean, log_var, np.full(100, -1), mean, np.full(100, -1))
+    assert np.isfinite(list(measured.values())).all()
+    assert measured["active_units"] == 4
+    assert measured["moment_kl"] > 50
+    assert "knn_accuracy" not in measured
+    still = np.zeros((100, 3), "float32")
+    nothing = codes.measure_codes(still, still, np.full(100, -1), still, np.full(100, -1))
+    assert nothing["moment_kl"] == pytest.approx(0, abs=1e-9)
+    assert nothing["mutual_information"] == pytest.approx(0, abs=1e-9)
 
 
 def test_neighbours_tell_classes_that_lie_apart_and_guess_where_they_do_not(rng):

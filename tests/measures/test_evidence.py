@@ -7,7 +7,7 @@ from scipy.stats import multivariate_normal, norm
 
 from tests.measures.linear import gaussian_images, linear_vae
 from vae_core.latent import encode
-from vae_core.measures import evidence, measure_bound, nll, nll_by_own_codes, nll_by_quadrature
+from vae_core.measures import evidence, measure_bound, nll, nll_by_own_proposals, nll_by_quadrature
 from vae_core.models import VAE, dense_encoder, reference_vae
 from vae_core.training import train
 
@@ -89,18 +89,49 @@ def test_nll_of_a_linear_gaussian_model_is_that_of_its_gaussian(rng):
 
 
 @pytest.mark.parametrize("misled", [False, True])
-def test_nll_by_own_codes_in_eight_dimensions_against_the_exact_one_of_a_linear_gaussian_model(rng, misled):
-    """A posterior that is elsewhere and too narrow costs draws; the estimate is right all the same."""
-    w = 0.4 * rng.normal(size=(8, 6))
-    vae, images = linear_vae(w, 8), gaussian_images(rng, w, 100)
-    x = images.reshape(100, 6)
-    expected = -multivariate_normal(np.zeros(6), w.T @ w + np.eye(6)).logpdf(x)
-    posterior = np.linalg.inv(np.eye(8) + w @ w.T)
+@pytest.mark.parametrize("latent_dim", [3, 10, 32])
+def test_nll_by_own_proposals_is_the_exact_one_of_a_linear_gaussian_model(rng, latent_dim, misled):
+    """A few draws are enough, and are known to be; of a q(z|x) that is elsewhere and too narrow a few more."""
+    w = 0.4 * rng.normal(size=(latent_dim, 40))
+    vae, images = linear_vae(w, latent_dim), gaussian_images(rng, w, 100)
+    x = images.reshape(100, 40)
+    expected = -multivariate_normal(np.zeros(40), w.T @ w + np.eye(40)).logpdf(x)
+    posterior = np.linalg.inv(np.eye(latent_dim) + w @ w.T)
     mean = x @ w.T @ posterior + (2 if misled else 0)
-    log_var = np.broadcast_to(np.log(np.diag(posterior)), (100, 8)) - (1 if misled else 0)
-    estimate = nll_by_own_codes(vae, images, mean, log_var, draws=400)
-    assert np.mean(estimate - expected) == pytest.approx(0, abs=0.05 if misled else 0.02)
-    np.testing.assert_allclose(estimate, expected, atol=1.5 if misled else 0.2)
+    log_var = np.broadcast_to(np.log(np.diag(posterior)), mean.shape) - (1 if misled else 0)
+    found = nll_by_own_proposals(vae, images, mean, log_var)
+    assert found["proposals"].max() <= (evidence.MOST / 2 if misled else evidence.FEWEST)
+    assert np.mean(found["nll"] - expected) == pytest.approx(0, abs=0.1)
+    np.testing.assert_allclose(found["nll"], expected, atol=1)
+    assert np.all(found["nll_change"] >= 0)
+    assert found["nll_change"].mean() < evidence.SETTLED
+
+
+def test_proposals_double_until_half_of_them_change_little_or_there_are_too_many(digits, monkeypatch, capsys):
+    """Images of a model that was hardly trained, under a Gaussian that is far too narrow: draws are never enough."""
+    vae, images = reference_vae(1.0, seed=0, hidden_units=8, latent_dim=3), digits.test_images[:30]
+    mean, log_var = encode(vae, images)
+    monkeypatch.setattr(evidence, "MOST", 128)
+    settled = evidence.measure_nll(vae, images, mean, log_var)
+    assert capsys.readouterr().out == ""
+    assert settled["proposals"].max() < 128
+    monkeypatch.setattr(evidence, "SETTLED", 1e-6)
+    not_settled = evidence.measure_nll(vae, images, mean, log_var)
+    assert "nll is an upper bound: half of the 128 draws" in capsys.readouterr().out
+    assert not_settled["proposals"].tolist() == [128] * 30
+    assert not_settled["nll_change"].mean() < settled["nll_change"].mean()
+
+
+def test_own_proposals_in_three_dimensions_agree_with_shared_ones_in_any_blocks(digits, monkeypatch):
+    vae, images = reference_vae(1.0, seed=0, hidden_units=32, latent_dim=3), digits.test_images[:50]
+    train(vae, digits, epochs=10, batch_size=50, seed=0)
+    mean, log_var = encode(vae, images)
+    shared = nll(vae, images, mean, log_var, proposals=40_000)
+    for memory in (evidence.MEMORY, 4 * 784 * evidence.FEWEST * 20):  # 50 images at a time; 20, so that 10 are left
+        monkeypatch.setattr(evidence, "MEMORY", memory)
+        found = nll_by_own_proposals(vae, images, mean, log_var)
+        assert found["nll"].shape == (50,)
+        assert np.mean(found["nll"] - shared) == pytest.approx(0, abs=0.1)
 
 
 def test_nll_is_fair_to_posteriors_that_are_nowhere_near_the_true_one(digits, trained):
@@ -116,6 +147,7 @@ def test_blocks_of_proposals_do_not_change_the_estimate(digits, trained, monkeyp
     mean, log_var = encode(vae, images)
     whole = nll(vae, images, mean, log_var, proposals=1024)
     monkeypatch.setattr(evidence, "BLOCK", 333)
+    monkeypatch.setattr("vae_core.measures.blocks.MEMORY", 13 * 4 * 784)  # 13 images at a time
     np.testing.assert_allclose(nll(vae, images, mean, log_var, proposals=1024), whole, rtol=1e-6)
 
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
@@ -63,6 +65,47 @@ def test_the_mixture_is_where_the_codes_are_and_the_prior_is_not(rng):
     assert deviation == pytest.approx(np.sqrt(1 + 1), rel=0.1)  # draws from q(z|x), not its means
     first = codes["mixture"][:1000]
     assert 0.3 < np.mean(first[:, 0] > 10) < 0.7  # not sorted by component
+
+
+@pytest.mark.parametrize(("latent_dim", "scale"), [(32, 1.0), (128, 1.0), (3, 1e6), (4, 0.0)])
+def test_a_mixture_fits_codes_of_many_dimensions_wide_ones_and_constant_ones(rng, latent_dim, scale):
+    mean = scale * rng.normal(size=(1500, latent_dim))
+    mean[:, 1] = 5 * scale
+    codes = samples.draw_codes(mean, np.full_like(mean, -20), samples=500)["mixture"]
+    assert codes.shape == (500, latent_dim)
+    assert np.isfinite(codes).all()
+    deviation = np.sqrt(scale**2 + np.exp(-20))
+    np.testing.assert_allclose(codes.mean(axis=0), mean.mean(axis=0), atol=0.25 * deviation + 0.01)
+    np.testing.assert_allclose(np.delete(codes, 1, axis=1).std(), scale, rtol=0.1, atol=0.01)
+
+
+def test_without_labels_samples_are_set_beside_real_images(digits):
+    unlabelled = replace(digits, class_names=(), test_labels=np.full_like(digits.test_labels, -1))
+    assert samples.train_judge(unlabelled) is None
+    assert samples.opinions(None, digits.test_images[:2], ()) == ["", ""]
+    copies, grey = digits.train_images[:400], np.full((400, 28, 28, 1), 0.5, "float32")
+    measured = samples.measure_samples(None, {"prior": grey, "mixture": copies}, unlabelled)
+    assert measured["mixture_f_score"] == measured["train_f_score"] > 0.5
+    assert measured["prior_recall"] == measured["prior_f_score"] == 0
+    assert measured["test_sharpness"] > measured["prior_sharpness"] == 0
+    assert not [name for name in measured if "class" in name or "confidence" in name or "judge" in name]
+    assert np.isfinite(list(measured.values())).all()
+
+
+def test_colour_images_are_as_sharp_as_their_channels_on_average(digits):
+    images = digits.test_images[:20]
+    colour = np.concatenate([images, images, np.zeros_like(images)], axis=-1)
+    np.testing.assert_allclose(samples.sharpness(colour), 2 / 3 * samples.sharpness(images), rtol=1e-5)
+
+
+def test_large_images_are_drawn_and_judged_in_smaller_numbers(digits, judge, monkeypatch):
+    vae = reference_vae(1.0, seed=0, hidden_units=4)
+    mean = np.random.default_rng(0).normal(size=(500, 2))
+    whole = samples.judgement(judge, digits.test_images[:30])
+    monkeypatch.setattr(samples, "DRAWN", 4 * 784 * 70)
+    assert len(samples.draw_images(vae, mean, np.zeros((500, 2)))["prior"]) == 70
+    monkeypatch.setattr("vae_core.measures.blocks.MEMORY", 4 * 784 * 7)
+    np.testing.assert_allclose(samples.judgement(judge, digits.test_images[:30]), whole, atol=1e-5)
 
 
 def test_sharpness_of_pictures_whose_laplacian_is_known():

@@ -8,7 +8,7 @@ from vae_core.measures.bound import (
     terms,
 )
 from vae_core.measures.codes import ACTIVE_VARIANCE, active_units, knn_accuracy, measure_codes
-from vae_core.measures.evidence import nll, nll_by_own_codes, nll_by_quadrature
+from vae_core.measures.evidence import nll, nll_by_own_proposals, nll_by_quadrature
 from vae_core.measures.paths import unevenness
 from vae_core.measures.samples import draw_images, judgement, measure_samples, opinions, sharpness, train_judge
 
@@ -25,7 +25,7 @@ __all__ = [
     "measure_codes",
     "measure_samples",
     "nll",
-    "nll_by_own_codes",
+    "nll_by_own_proposals",
     "nll_by_quadrature",
     "opinions",
     "sharpness",

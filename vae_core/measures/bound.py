@@ -10,10 +10,11 @@ import vae_core.backend  # noqa: F401
 import numpy as np
 
 from vae_core.data import Dataset
-from vae_core.latent import outputs
+from vae_core.latent import BLOCK as CODES
 from vae_core.likelihoods import Likelihood
 from vae_core.losses import kl_divergence, rate_per_dimension
-from vae_core.measures.evidence import OWN_DRAWS, PROPOSALS, STANDSTILL, measure_nll, nll_above_quadrature
+from vae_core.measures.blocks import blocks
+from vae_core.measures.evidence import PROPOSALS, STANDSTILL, measure_nll, nll_above_quadrature
 from vae_core.models import VAE, Sampling
 from vae_core.statistics import with_error
 
@@ -64,19 +65,21 @@ def bound_summary(
 
     mean, log_var: (N, latent_dim), of q(z|x) of the test images; values: (N,) each, found with these samples and
     proposals
-    returns: nats per image; also the `anchors`, and the numbers of images, of draws per image, and of proposals: per
-    image in more than two dimensions, else all
+    returns: nats per image; also the `anchors`, what the likelihood has learned (a variance), and the numbers of
+    images, of draws per image, and of proposals: per image on average in more than two dimensions, else all
     """
     images, above = dataset.test_images, {}  # (N, height, width, channels)
+    per_image = {name: numbers for name, numbers in values.items() if name != "proposals"}
     if "quadrature_change" in values and values["quadrature_change"].mean() <= STANDSTILL:
         above = nll_above_quadrature(vae, images, mean, log_var, values["nll"], proposals)
     return {
-        **with_error(**values),
+        **with_error(**per_image),
         **above,
         **anchors(vae.likelihood, dataset.train_images, images),
+        **vae.likelihood.learned(vae.decoder(mean[:1])),
         "images": len(images),
         "samples": samples,
-        "proposals": 2 * OWN_DRAWS if mean.shape[1] > 2 else proposals,
+        "proposals": float(values["proposals"].mean()) if "proposals" in values else proposals,
     }
 
 
@@ -92,7 +95,7 @@ def terms(
     returns: four arrays (N,), nats per image
     """
     sampling = Sampling(seed)
-    draws = [vae.likelihood.nll(images, outputs(vae, np.asarray(sampling(mean, log_var)))) for _ in range(samples)]
+    draws = [_distortion(vae, images, np.asarray(sampling(mean, log_var))) for _ in range(samples)]
     distortion, rate = np.mean(draws, axis=0), np.asarray(kl_divergence(mean, log_var))  # (N,) each
     charged = np.asarray(vae.charge(rate_per_dimension(mean, log_var)))  # (N,)
     return {
@@ -101,6 +104,12 @@ def terms(
         "objective": distortion + charged,
         "negative_elbo": distortion + rate,
     }
+
+
+def _distortion(vae: VAE, images: np.ndarray, z: np.ndarray) -> np.ndarray:
+    """-log p(x|z) of each image at one code: (N, ...), (N, latent_dim) to (N,), nats per image."""
+    rows = (slice(start, start + CODES) for start in range(0, len(z), CODES))
+    return np.concatenate([vae.likelihood.nll(images[block], vae.decoder(z[block])) for block in rows])
 
 
 def anchors(likelihood: Likelihood, train_images: np.ndarray, images: np.ndarray) -> dict[str, float]:
@@ -112,6 +121,10 @@ def anchors(likelihood: Likelihood, train_images: np.ndarray, images: np.ndarray
 
     train_images: (N, height, width, channels), images: (M, height, width, channels)
     """
-    mean_image = likelihood.outputs(train_images.mean(axis=0, dtype=np.float64))  # (height, width, channels)
-    collapsed = likelihood.nll(images, np.broadcast_to(mean_image, images.shape))  # (M,)
-    return {"entropy_floor": likelihood.floor(images), "zero_information_distortion": float(np.mean(collapsed))}
+    shared = likelihood.shared_outputs(train_images)  # (height, width, channels)
+    floor, collapsed = 0.0, []
+    for block in blocks(images):
+        some = images[block]  # (m, height, width, channels)
+        floor += likelihood.floor(some) * (len(some) / len(images))
+        collapsed.append(likelihood.nll(some, np.broadcast_to(shared, (len(some), *shared.shape))))
+    return {"entropy_floor": floor, "zero_information_distortion": float(np.mean(np.concatenate(collapsed)))}
