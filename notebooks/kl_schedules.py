@@ -18,8 +18,8 @@
 # batches in the same order and the same noise, at two final weights and with several seeds. So every difference can be
 # taken seed by seed, and gets an interval. If a difference is not found, that is said.
 #
-# $D$ is the distortion, $R$ the rate, $R_i$ that of latent dimension $i$, $c$ the final weight, $t$ the epoch; all in
-# nats per image, as means over a batch.
+# $D$ is the distortion, $R$ the rate and $R_i$ that of latent dimension $i$, all in nats per image and as means over a
+# batch; $c$ is the final weight and $t$ the number of epochs trained.
 #
 # | method | what is minimised | source |
 # |---|---|---|
