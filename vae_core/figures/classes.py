@@ -70,15 +70,14 @@ def legend_below(figure: Figure, handles: list[Artist], columns: int, size: floa
     if not handles:
         return
     names = [handle.get_label() for handle in handles]
-    columns = max(
-        1, next(filter(lambda count: _width(names, count, size) <= figure.get_figwidth(), range(columns, 0, -1)), 1)
-    )
+    fitting = (count for count in range(columns, 0, -1) if legend_width(names, count, size) <= figure.get_figwidth())
+    columns = next(fitting, 1)
     rows = -(-len(names) // columns)
     figure.set_figheight(figure.get_figheight() + max(0, rows - 2) * 1.6 * size / 72)
     figure.legend(handles=handles, loc="outside lower center", ncols=columns, fontsize=size, **look)
 
 
-def _width(names: Sequence[str], columns: int, size: float) -> float:
+def legend_width(names: Sequence[str], columns: int, size: float = 10) -> float:
     """About the width of a legend in inches: letters of 0.6 of their height, and 4.8 heights for each handle."""
     longest = [max(map(len, part)) for part in np.array_split(np.array(names), columns) if len(part)]
     return (0.6 * sum(longest) + 4.8 * len(longest)) * size / 72

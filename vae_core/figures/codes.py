@@ -25,5 +25,5 @@ def scatter_codes(
     heights = 0.1 + 0.8 * (np.arange(len(codes)) * GOLDEN % 1) + (labels if bands > 1 else 0)  # (N,)
     places = np.column_stack([codes[:, 0], heights])
     scatter_classes(axes, places, labels, class_names, size)
-    axes.set_ylim(bands, 0)
+    axes.set(ylim=(bands, 0), ylabel="one band per class" if bands > 1 else "spread to be seen")
     return places

@@ -7,10 +7,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from vae_core.figures.labels import evenly
 from vae_core.figures.style import height_of, new_figure, show_image, tile
 
 ACTIVE, DEAD = "#3f90da", "#94a4a2"
+FEW = 6  # bars, below which there is room for more: one bar need not be a wall
 NAMED = 40  # dimensions with a name each below a picture
 TRAVERSED = 7.5  # inches, the width of a sheet of traversals without its words
 
@@ -33,7 +33,7 @@ def dimension_bars(rates: np.ndarray, spreads: np.ndarray, threshold: float, tit
         below.scatter(ranks[rows], spreads[rows], color=color, s=30)
     below.axhline(threshold, color="black", linestyle="--", linewidth=1)
     below.annotate(f"{threshold:g}", (1, threshold), xycoords=below.get_yaxis_transform(), ha="right", va="bottom")
-    below.set(yscale="log", ylabel="variance of\nthe posterior mean", xlim=(0.3, len(rates) + 0.7))
+    below.set(yscale="log", ylabel="variance of\nthe posterior mean", xlim=(0.3, max(len(rates), FEW) + 0.7))
     _rank_axis(below, order)
     for axes in (above, below):
         axes.grid(alpha=0.3, axis="y")
@@ -44,7 +44,7 @@ def dimension_bars(rates: np.ndarray, spreads: np.ndarray, threshold: float, tit
         Patch(color=color, label=f"{name} ({count})")
         for color, name, count in zip((ACTIVE, DEAD), names, counts, strict=True)
     ]
-    above.legend(handles=handles, loc="upper right")
+    figure.legend(handles=handles, loc="outside lower center", ncols=2, frameon=False)
     figure.suptitle(title)
     return figure
 
@@ -65,8 +65,7 @@ def traversal_sheet(
         [f"z[{dimension}]  {rate:.2f}" for dimension, rate in zip(dimensions, rates, strict=True)],
         positions,
     )
-    axes.set_ylabel("dimension, by rank, and its rate [nats/image]")
-    axes.set_title(title)
+    axes.set_title(f"{title}\nrows: dimensions by rank, with their rates [nats/image]", fontsize=12)
     return figure
 
 
@@ -76,8 +75,7 @@ def show_traversals(axes: Axes, images: np.ndarray, names: Sequence[str], positi
     framed = np.pad(images, [(0, 0), (0, 0), (0, 1), (0, 1)] + [(0, 0)] * (images.ndim - 4), constant_values=1)
     show_image(axes, tile(framed)[:-1, :-1], interpolation="nearest")
     axes.set_yticks((np.arange(len(images)) + 0.5) * height - 1, names)
-    places = evenly(len(positions), 7)
-    axes.set_xticks((places + 0.5) * width - 1, [f"{position:g}" for position in positions[places].round(2)])
+    axes.set_xticks((np.arange(len(positions)) + 0.5) * width - 1, [f"{position:g}" for position in positions.round(2)])
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     axes.set_xlabel("coordinate, all others at 0")

@@ -170,7 +170,7 @@ def weight_frame(title: str, latent: Latent, wide: Sequence[float], class_names:
         latent_axes(axes, square, dimensions)
         axes.set_title(window)
     _show_every_second(right, latent.manifold, latent.axes, dimensions)
-    right.set_title("decoded grid" + _others_at_0(latent))
+    right.set(title="decoded grid", xlabel=right.get_xlabel() + _others_at_0(latent))
     legend_below(figure, class_handles(class_names), columns=10, frameon=False)
     figure.suptitle(title, fontsize=18)
     return figure
@@ -187,7 +187,7 @@ def epoch_frames(latent: Latent, class_names: Sequence[str], title: str) -> Iter
         latent_axes(left, square, dimensions)
         left.set_title("codes of the same validation images")
         show_grid(right, images, latent.epoch_axes, interpolation="antialiased", dimensions=dimensions)
-        right.set_title("images at the same latent points" + _others_at_0(latent))
+        right.set(title="images at the same latent points", xlabel=right.get_xlabel() + _others_at_0(latent))
         legend_below(figure, class_handles(class_names), columns=10, frameon=False)
         figure.suptitle(f"{title}, after {epoch} epoch{'s' if epoch != 1 else ''}", fontsize=16)
         yield figure
@@ -232,4 +232,4 @@ def _show_every_second(axes: Axes, images: np.ndarray, coordinates: np.ndarray, 
 
 
 def _others_at_0(latent: Latent) -> str:
-    return ", other dimensions at 0" if latent.mean.shape[1] > len(shown_dimensions(latent)) else ""
+    return "\nother dimensions at 0" if latent.mean.shape[1] > len(shown_dimensions(latent)) else ""

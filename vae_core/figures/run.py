@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from vae_core.figures.classes import class_handles, told_apart
+from vae_core.figures.classes import class_handles, legend_width, told_apart
 from vae_core.figures.codes import scatter_codes
 from vae_core.figures.labels import shortened
 from vae_core.figures.style import (
@@ -37,7 +37,7 @@ def image_row(images: np.ndarray, title: str, subtitles: Sequence[str] | None = 
     figure, row = new_figure(9, 0.7 + 0.9 * height_of(images), columns=len(images))
     for axes, image, subtitle in zip(row, images, subtitles or [""] * len(images), strict=True):
         show_image(axes, image)
-        axes.set_title(shortened(subtitle, 11), fontsize=10)
+        axes.set_title(shortened(subtitle, 10), fontsize=10)
         axes.axis("off")
     figure.suptitle(title)
     return figure
@@ -91,17 +91,18 @@ def latent_scatter(
     mean: (N, latent_dim); labels: (N,); class_names: none for images without labels; dimensions: two, or one
     """
     codes = mean[:, list(dimensions)]
-    figure, axes = new_figure(9, 7.4)
+    axis_names = len(dimensions) == 1 and told_apart(class_names)
+    handles = [] if axis_names else class_handles(class_names)
+    handles += prior_handles(len(dimensions))
+    columns = -(-len(handles) // LEGEND)
+    beside = legend_width([handle.get_label() for handle in handles], columns)
+    figure, axes = new_figure(max(9, 6.5 + 1.35 * beside), 7.4)
     scatter_codes(axes, codes, labels, class_names, size=np.clip(40_000 / len(mean), 4, 25))
     show_prior(axes, len(dimensions))
     latent_axes(axes, covering_square([codes]), dimensions)
     axes.set_title(title)
-    handles = prior_handles(len(dimensions))
-    if len(dimensions) == 1 and told_apart(class_names):
+    if axis_names:
         axes.set_yticks(np.arange(len(class_names)) + 0.5, map(shortened, class_names))
-    else:
-        handles = class_handles(class_names) + handles
-    columns = -(-len(handles) // LEGEND)
     axes.legend(handles=handles, loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, ncols=columns)
     return figure
 
@@ -129,7 +130,7 @@ def decoder_manifold(
     axes = figure.add_axes((85 / (wide + 110), 85 / (high + 130), wide / (wide + 110), high / (high + 130)))
     show_grid(axes, images, latent_axes, "none" if scale >= 1 else "antialiased", dimensions)
     others = latent_dim - len(dimensions)
-    fixed = f"; the other {others} dimensions are at 0" if others else ""
+    fixed = f"; other dimensions ({others}) are at 0" if others else ""
     axes.set_xlabel(f"z[{dimensions[0]}]\n{share:.1%} of the test codes lie in this window{fixed}")
     axes.set_title(title)
     return figure

@@ -73,7 +73,8 @@ def dimensions(ranked: pd.DataFrame, losses: pd.DataFrame) -> Figure:
     right.errorbar(np.arange(len(losses)), active, spread, color="black", **_points(losses))
     margin = 0.1 * latent_dim / 2
     right.set(ylabel=f"active units, of {latent_dim}", ylim=(-margin, latent_dim + 2 * margin))
-    right.yaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
+    ticks = MaxNLocator(integer=True, steps=[1, 2, 5, 10]).tick_values(0, latent_dim)
+    right.set_yticks(ticks[ticks <= latent_dim], [f"{tick:g}" for tick in ticks[ticks <= latent_dim]])
     _weight_axis(left, losses)
     _weight_axis(right, losses)
     return figure
@@ -103,8 +104,8 @@ def _heat_map(axes: Axes, rates: np.ndarray) -> None:
     )
     axes.set_ylabel("rank of the dimension by its rate")
     axes.yaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
-    bar = axes.figure.colorbar(image, ax=axes, extend="min", format="{x:g}")
-    bar.set_label("rate of one dimension [nats/image]")
+    axes.set_title("rate of one dimension [nats/image]", fontsize=11)
+    axes.figure.colorbar(image, ax=axes, extend="min", format="{x:g}")
 
 
 def loss_curves(histories: Mapping[float, pd.DataFrame], title: str) -> Figure:
