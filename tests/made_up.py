@@ -1,4 +1,4 @@
-"""Runs made up from a flat table, for the tests of tables and figures."""
+"""Runs made up from a flat table, and arrays of runs, for the tests of tables and figures."""
 
 import atexit
 import itertools
@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from vae_core.runs import Runs
+from vae_core.runs import Latent, Runs
 from vae_core.settings import DEFAULTS
 
 SETTINGS = ["dataset", "kl_weight", "seed", "epochs", "batch_size", "learning_rate", "hidden_units", "threads"]
@@ -52,3 +52,34 @@ def sweep_of(weights: Sequence[float], seeds: int = 1, **measures) -> Runs:
         row |= {"active_units": (rate > 1) + (rate > 2), "entropy_floor": 45.5}
         rows.append(row | {"zero_information_distortion": 205.8, "images": 10_000} | measures)
     return runs_of(pd.DataFrame(rows))
+
+
+def latent_of(latent_dim: int, classes: int, image_shape: tuple[int, ...], images: int = 60) -> Latent:
+    """The arrays of a run of train_vae with random codes and images; image_shape: (height, width) or with 3 colours."""
+    rng = np.random.default_rng(latent_dim)
+    scales = rng.permutation(np.geomspace(1, 1e-3, latent_dim))
+    mean, log_var = scales * rng.normal(size=(images, latent_dim)), np.log1p(-0.99 * scales) * np.ones((images, 1))
+    ranked = np.argsort(-scales)
+    dimensions = np.arange(latent_dim) if latent_dim <= 2 else ranked[:2]
+    labels = np.arange(images) % classes if classes else np.full(images, -1)
+    axes, rows = np.tile(np.linspace(-3, 3, 4), (len(dimensions), 1)), 4 if len(dimensions) == 2 else 1
+    with_channels = image_shape if len(image_shape) == 3 else (*image_shape, 1)
+    return Latent(
+        mean=mean,
+        log_var=log_var,
+        labels=labels,
+        dimensions=dimensions,
+        **{
+            name: rng.random((rows, 4, *image_shape))
+            for name in ("manifold", "manifold_quantiles", "manifold_occupied")
+        },
+        **dict.fromkeys(("axes", "quantiles", "occupied", "epoch_axes"), axes),
+        **{name: rng.random((5, *with_channels)) for name in ("prior_samples", "mixture_samples")},
+        epochs=np.array([0, 1]),
+        epoch_codes=np.stack([mean[:, dimensions] / 2, mean[:, dimensions]]),
+        epoch_labels=labels,
+        epoch_manifolds=rng.random((2, rows, 4, *image_shape)),
+        traversals=rng.random((min(latent_dim, 16), 11, *image_shape)),
+        traversal_dimensions=ranked[:16],
+        traversal_positions=np.linspace(-3, 3, 11),
+    )

@@ -25,8 +25,8 @@ def weight_names(weights: Iterable[float]) -> list[str]:
 
 
 def shortened(words: str, most: int = 20) -> str:
-    """The words, or their beginning and an ellipsis: names of classes may be those of somebody's folders."""
-    return words if len(words) <= most else f"{words[: most - 1]}…"
+    """The words, or their beginning and their end: names of classes may be those of somebody's folders."""
+    return words if len(words) <= most else f"{words[: most - most // 2 - 1]}…{words[-(most // 2) :]}"
 
 
 def evenly(count: int, most: int) -> np.ndarray:

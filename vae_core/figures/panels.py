@@ -163,7 +163,7 @@ def weight_frame(title: str, latent: Latent, wide: Sequence[float], class_names:
     wide: x from, x to, y from, y to
     """
     dimensions = shown_dimensions(latent)
-    figure, (left, middle, right) = new_figure(12.6, 5.3, columns=3)
+    figure, (left, middle, right) = new_figure(12.6, 5.3 + _second_line(latent), columns=3)
     for axes, square, window in ((left, wide, "all codes"), (middle, NEAR_PRIOR, "codes near the prior")):
         scatter_codes(axes, shown_codes(latent), latent.labels, class_names, size=3)
         show_prior(axes, len(dimensions))
@@ -181,7 +181,7 @@ def epoch_frames(latent: Latent, class_names: Sequence[str], title: str) -> Iter
     square, dimensions = covering_square(latent.epoch_codes), shown_dimensions(latent)
     moments = zip(latent.epochs, latent.epoch_codes, latent.epoch_manifolds, strict=True)
     for epoch, codes, images in moments:
-        figure, (left, right) = new_figure(9.6, 5.7, columns=2)
+        figure, (left, right) = new_figure(9.6, 5.7 + _second_line(latent), columns=2)
         scatter_codes(left, codes, latent.epoch_labels, class_names, size=5)
         show_prior(left, len(dimensions))
         latent_axes(left, square, dimensions)
@@ -233,3 +233,8 @@ def _show_every_second(axes: Axes, images: np.ndarray, coordinates: np.ndarray, 
 
 def _others_at_0(latent: Latent) -> str:
     return "\nother dimensions at 0" if latent.mean.shape[1] > len(shown_dimensions(latent)) else ""
+
+
+def _second_line(latent: Latent) -> float:
+    """The height of that line in inches."""
+    return 0.3 if _others_at_0(latent) else 0
