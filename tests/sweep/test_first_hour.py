@@ -288,7 +288,7 @@ def test_the_closing_words_name_what_failed_and_where_its_notebook_is(tmp_path, 
         (tmp_path / "sweep" / "failed" / name).write_text("")
     table = pd.DataFrame({"kl_weight": [0.0, 0.125], "seeds": [2, 2], "rate_mean": [643.7112, 1e6], "rate_std": 1.0})
     table.to_csv(tmp_path / "sweep" / "loss_table.csv")
-    (tmp_path / "sweep" / "explorer.html").write_text("")
+    (tmp_path / "sweep" / "explorer.html").write_bytes(bytes(1_260_000))
     failures = {"kl_01.00_seed0": "ValueError: two", "kl_02.00_seed0": "its worker died", "report.ipynb": "no number"}
     planned = found(tmp_path / "sweep", (0.0, 0), (1.0, 0), (2.0, 0))
     words = closing_words([planned], tmp_path, {planned.sweep_dir: failures}, "")
@@ -305,7 +305,7 @@ def test_the_closing_words_name_what_failed_and_where_its_notebook_is(tmp_path, 
         "(means over 2 seeds, nats per image; loss_table.md and .csv have more columns)",
         "",
         "Open first, in that folder:",
-        "  explorer.html          the latent plane, live at every weight: for a browser",
+        "  explorer.html          the latent plane, live in a browser (1.3 MB)",
     ]
     without_tables = {planned.sweep_dir: failures | {"tables": "Is a directory: summary.csv"}}
     assert len(closing_words([planned], tmp_path, without_tables, "").splitlines()) == 6
@@ -328,5 +328,5 @@ def test_the_closing_words_of_several_sweeps_name_the_folder_of_each_failure_and
         "digits/figures failed: no room",
         "",
         "Open first, in digits/comparison-latent_dim/:",
-        "  comparison.csv         one row per setting and weight",
+        "  comparison.csv         one row per run, with its setting",
     ]

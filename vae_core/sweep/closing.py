@@ -12,14 +12,15 @@ from vae_core.sweep.found import Found
 COLUMNS = ("distortion", "rate", "negative_elbo", "nll")  # of the loss table; the file has them all
 OPEN_FIRST = {
     "report.ipynb": "tables, figures, and common claims checked",
-    "explorer.html": "the latent plane, live at every weight: for a browser",
+    "explorer.html": "the latent plane, live in a browser ({:.1f} MB)",
     "rate_distortion.png": "what each weight pays, and what it gets for it",
     "latent_scatters.png": "where the codes lie, weight by weight",
     "decoder_manifolds.png": "what the decoder draws there",
 }
 COMPARED = {
     "comparison.ipynb": "all settings side by side",
-    "comparison.csv": "one row per setting and weight",
+    "rate_distortion.png": "what each weight pays, a line per setting",
+    "comparison.csv": "one row per run, with its setting",
 }
 
 
@@ -52,7 +53,8 @@ def shown(folder: Path) -> str:
 
 
 def _open_first(folder: Path, names: Mapping[str, str], where: str) -> list[str]:
-    there = [f"  {name:<23}{words}" for name, words in names.items() if (folder / name).exists()]
+    sizes = {name: (folder / name).stat().st_size / 1e6 for name in names if (folder / name).exists()}  # MB
+    there = [f"  {name:<23}{names[name].format(size)}" for name, size in sizes.items()]
     return ["", f"Open first, in {where}:", *there] if there else []
 
 
