@@ -20,6 +20,7 @@ from vae_core.data import IMAGE_SHAPE
 from vae_core.errors import InputError
 from vae_core.likelihoods import BERNOULLI, Likelihood, likelihood_of
 from vae_core.losses import free_bits_rate, rate_per_dimension, target_rate_term, weighted_rate
+from vae_core.noise import normal
 from vae_core.schedules import kl_schedule
 from vae_core.settings import DEFAULTS
 
@@ -46,8 +47,12 @@ class Sampling(layers.Layer):
 
     def call(self, mean, log_var):
         """Draw one z for each row."""
-        noise = keras.random.normal(ops.shape(mean), dtype=self.compute_dtype, seed=self.generator)
-        return mean + ops.exp(log_var / 2) * noise
+        return mean + ops.exp(log_var / 2) * self._noise(ops.shape(mean)[0], mean.shape[-1])
+
+    def _noise(self, rows, latent_dim: int):
+        if latent_dim <= 2:  # Keras' own generator is fast enough there, and every published run has its numbers
+            return keras.random.normal((rows, latent_dim), dtype=self.compute_dtype, seed=self.generator)
+        return ops.cast(normal(self.generator.next(), rows, latent_dim), self.compute_dtype)
 
     def get_config(self):
         """The seed, beside what every layer stores."""
