@@ -20,7 +20,8 @@ from vae_core.report.tables import loss_table_page
 
 NOTEBOOKS = sorted((runs.PROJECT / "notebooks").glob("*.py"))
 RUN_FILES = {
-    *("config.json", "history.csv", "measures.json", "record.json", "latent.npz", "model.weights.h5"),
+    *("config.json", "dataset.json", "history.csv", "measures.json", "record.json", "latent.npz", "model.weights.h5"),
+    *("dimensions.png", "traversals.png"),
     *("latent_scatter.png", "decoder_manifold.png", "decoder_manifold_quantiles.png", "decoder_manifold_occupied.png"),
 }
 
