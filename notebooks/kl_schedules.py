@@ -123,7 +123,7 @@ measures.measured_table(trained)
 
 # %%
 differences = measures.differences(trained)
-title = f"{data.name}: minus the constant weight, mean and 95 % interval over {seeds} seeds"
+title = f"{data.name}: minus the constant weight, means and 95 % intervals (seeds: {seeds})"
 figures.differences(differences, title)
 
 # %% [markdown]

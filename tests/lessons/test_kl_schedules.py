@@ -186,8 +186,8 @@ def test_targets_stand_beside_what_was_reached():
 
 def test_where_nothing_differs_no_claim_on_a_difference_is_decided():
     decided = verdicts(trainings())
-    assert decided[:3] == [f"undecided: none found (0.00 to 0.00) {unit}" for unit in ("nats", "units", "units")]
-    assert decided[4] == "undecided: none found (0.00 to 0.00) nats"
+    assert decided[:3] == [f"undecided: none found (0.00 to 0.00 {unit})" for unit in ("nats", "units", "units")]
+    assert decided[4] == "undecided: none found (0.00 to 0.00 nats)"
     assert decided[3] == "refuted: 2.00 ± 0.00"  # of three dimensions
     assert decided[5:] == ["confirmed: 0.00 ± 0.00 nats", "confirmed: 0.00 ± 0.00 nats", "confirmed: 1.00 ± 0.00"]
     assert all(claims(trainings())["from"])
@@ -210,7 +210,7 @@ def test_a_claim_is_decided_by_the_measures(place, method, name, good, bad):
 
 def test_a_difference_that_varies_over_the_seeds_decides_nothing():
     trained = with_measure(trainings(), LINEAR, "active_units", {0: 3, 1: 2, 2: 2})
-    assert verdicts(trained)[1] == "undecided: none found (-1.10 to 1.77) units"
+    assert verdicts(trained)[1] == "undecided: none found (-1.10 to 1.77 units)"
 
 
 def test_a_target_that_is_missed_with_one_seed_is_not_met():
@@ -227,8 +227,9 @@ def test_a_target_that_is_missed_with_one_seed_is_not_met():
 
 def test_one_seed_is_said_to_be_one():
     trained = with_measure(trainings(seeds=(0,)), LINEAR, "nll", {0: 99.0})
-    assert verdicts(trained)[0] == "confirmed: -1.00 (one seed) nats"
+    assert verdicts(trained)[0] == "confirmed: -1.00 nats (one seed)"
     assert verdicts(trained)[3] == "refuted: 2.00 (one seed)"
+    assert verdicts(trained)[5] == "confirmed: 0.00 nats (one seed)"
 
 
 # Figures

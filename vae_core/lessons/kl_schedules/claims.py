@@ -44,15 +44,15 @@ def claims(trained: Sequence[Trained]) -> pd.DataFrame:
 def compared(difference: Difference, unit: str, sign: int) -> str:
     """The verdict on "the difference is above 0", or below it for sign -1, and the difference."""
     decided = "confirmed" if sign * difference.mean > 0 else "refuted"
-    return f"{'undecided' if difference.within_spread else decided}: {in_words(difference)} {unit}"
+    return f"{'undecided' if difference.within_spread else decided}: {in_words(difference, unit)}"
 
 
 def kept(numbers: Sequence[float], holds: Sequence[bool], unit: str = "") -> str:
     """The verdict on what all seeds have to fulfil, and their numbers, mean ± standard deviation."""
     verdict = {len(holds): "confirmed", 0: "refuted"}.get(sum(holds), f"true of {sum(holds)} in {len(holds)} seeds")
     deviation = np.std(numbers, ddof=1) if len(numbers) > 1 else np.nan
-    shown = mean_and_spread(np.mean(numbers), deviation) + ("" if len(numbers) > 1 else " (one seed)")
-    return f"{verdict}: {shown} {unit}".rstrip()
+    shown = f"{mean_and_spread(np.mean(numbers), deviation)} {unit}".rstrip()
+    return f"{verdict}: {shown}" + ("" if len(numbers) > 1 else " (one seed)")
 
 
 def _above(measure: str, method: str, other: str, unit: str, sign: int = 1) -> Callable[[Sequence[Trained]], str]:

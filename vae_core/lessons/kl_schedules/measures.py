@@ -45,12 +45,15 @@ def difference_table(differences: Differences) -> pd.DataFrame:
     return pd.DataFrame.from_dict(cells, orient="index").rename_axis(INDEX[:2])
 
 
-def in_words(difference: Difference) -> str:
+def in_words(difference: Difference, unit: str = "") -> str:
     """The mean difference and its interval; "none found" where the interval holds 0."""
+    unit = f" {unit}" if unit else ""
     if difference.pairs < 2:
-        return f"{difference.mean:+z.2f} (one seed)"
-    interval = f"({difference.low:z.2f} to {difference.high:z.2f})"
-    return f"none found {interval}" if difference.within_spread else f"{difference.mean:+.2f} {interval}"
+        return f"{difference.mean:+z.2f}{unit} (one seed)"
+    interval = f"{difference.low:z.2f} to {difference.high:z.2f}"
+    if difference.within_spread:
+        return f"none found ({interval}{unit})"
+    return f"{difference.mean:+.2f}{unit} ({interval})"
 
 
 def found(differences: Differences) -> str:
