@@ -9,13 +9,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
+import pytest
 from selenium import webdriver
+from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 FLAGS = (
     *("--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"),
     *("--disable-component-update", "--disable-sync", "--disable-quic"),
+)
+needs_browser = pytest.mark.skipif(
+    not (CHROMIUM and DRIVER), reason="not tested: needs Debian's chromium and chromium-driver (.ci/run installs them)"
 )
 
 
@@ -54,7 +60,7 @@ def open_page(
     use_scheme(driver, scheme)
     driver.get(page.resolve().as_uri())
     wait(driver, "document.body.dataset.ready === 'yes'")
-    wait(driver, "document.getElementById('manifold').dataset.cells === '400'")
+    wait(driver, "Number(manifold.dataset.cells) === COLUMNS * ROWS")
 
 
 def wait(driver: webdriver.Chrome, condition: str) -> None:
@@ -67,6 +73,30 @@ def screenshot(driver: webdriver.Chrome, path: Path) -> None:
     resize(driver, width, height)
     path.parent.mkdir(exist_ok=True)
     driver.save_screenshot(str(path))
+
+
+def script(browser, text: str, *arguments):
+    return browser.execute_script(text, *arguments)
+
+
+def find(browser, selector: str):
+    return browser.find_element(By.CSS_SELECTOR, selector)
+
+
+def pixels(browser, selector: str) -> np.ndarray:
+    """Red, green, blue and opacity of a canvas; returns (height, width, 4)."""
+    width, height, values = script(
+        browser,
+        "const c = document.querySelector(arguments[0]);"
+        "return [c.width, c.height, Array.from(c.getContext('2d').getImageData(0, 0, c.width, c.height).data)]",
+        selector,
+    )
+    return np.array(values).reshape(height, width, 4)
+
+
+def readout(browser) -> dict[str, str]:
+    names, values = (browser.find_elements(By.CSS_SELECTOR, f"#readout {tag}") for tag in ("dt", "dd"))
+    return {name.text: value.text for name, value in zip(names, values, strict=True)}
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 "use strict";
 // One page, no framework, no request: the data stands in it, and everything from it goes in as text or pixels.
 
-const SIDE = 28, PIXELS = SIDE * SIDE;
 const data = JSON.parse(document.getElementById("data").textContent);
+const [HEIGHT, WIDTH, CHANNELS] = data.image_shape, PIXELS = HEIGHT * WIDTH * CHANNELS;
 const loaded = [];  // promises of the arrays of each weight
 
 // Deflated, in base64.
@@ -33,18 +33,26 @@ const loadWeight = (index) => loaded[index] ??= load(data.weights[index]);
 
 const indexOf = (klWeight) => data.weights.findIndex(({ kl_weight }) => kl_weight === klWeight);
 
-// logits = relu(z W + b) V + c, image = sigmoid(logits)
+const sigmoid = (l) => 1 / (1 + Math.exp(-l));
+
+// The mean of a continuous Bernoulli pixel, 1 / (1 - exp(-l)) - 1/l; at 0 the formula has no digits left.
+function continuous(l) {
+  const size = Math.max(Math.abs(l), 1e-5), distance = 1 / size - 1 / Math.expm1(size);
+  return l < 0 ? distance : 1 - distance;
+}
+
+// outputs = relu(z W + b) V + c, and the image is their mean
 function decode(weights, z0, z1) {
   const { first, first_bias: bias, last, last_bias } = weights, units = bias.length;
-  const logits = Float32Array.from(last_bias);
+  const outputs = Float32Array.from(last_bias), mean = data.likelihood === "continuous_bernoulli" ? continuous : sigmoid;
   for (let unit = 0; unit < units; unit++) {
     const active = z0 * first[unit] + z1 * first[units + unit] + bias[unit];
     if (active <= 0) continue;
     const row = unit * PIXELS;
-    for (let pixel = 0; pixel < PIXELS; pixel++) logits[pixel] += active * last[row + pixel];
+    for (let pixel = 0; pixel < PIXELS; pixel++) outputs[pixel] += active * last[row + pixel];
   }
-  for (let pixel = 0; pixel < PIXELS; pixel++) logits[pixel] = 1 / (1 + Math.exp(-logits[pixel]));
-  return logits;
+  for (let pixel = 0; pixel < PIXELS; pixel++) outputs[pixel] = mean(outputs[pixel]);
+  return outputs;
 }
 
 // The nearest code whose class is shown, and its distance; -1 if no class is.

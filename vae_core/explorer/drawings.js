@@ -38,10 +38,10 @@ function sized(canvas) {
 }
 
 function draw(canvas, image, left = 0, top = 0) {
-  const pixels = new ImageData(SIDE, SIDE);
-  for (let pixel = 0; pixel < PIXELS; pixel++) {
-    const grey = Math.round(255 * image[pixel]);
-    pixels.data.set([grey, grey, grey, 255], 4 * pixel);
+  const pixels = new ImageData(WIDTH, HEIGHT);
+  for (let pixel = 0; pixel < WIDTH * HEIGHT; pixel++) {
+    for (let i = 0; i < 3; i++) pixels.data[4 * pixel + i] = Math.round(255 * image[CHANNELS * pixel + i % CHANNELS]);
+    pixels.data[4 * pixel + 3] = 255;
   }
   canvas.getContext("2d").putImageData(pixels, left, top);
 }
@@ -53,14 +53,32 @@ function drawLatentPlane({ side, unit, context }, view, weights, labels, visible
   drawAxes(context, side, unit, view);
 }
 
+// Those of the figures, which tell more than ten classes apart; x, y: the middle.
+const MARKERS = {
+  dot: (context, x, y, unit) => square(context, x, y, 1.7 * unit),
+  s: (context, x, y, unit) => square(context, x, y, 2.8 * unit),
+  o: (context, x, y, unit) => {
+    context.beginPath();
+    context.arc(x, y, 3.1 * unit, 0, 2 * Math.PI);
+    context.fill();
+  },
+  "^": (context, x, y, unit) => {
+    context.beginPath();
+    context.moveTo(x, y - 4 * unit);
+    context.lineTo(x + 3.8 * unit, y + 2.8 * unit);
+    context.lineTo(x - 3.8 * unit, y + 2.8 * unit);
+    context.fill();
+  },
+};
+const square = (context, x, y, radius) => context.fillRect(x - radius, y - radius, 2 * radius, 2 * radius);
+
 function drawCodes(context, side, unit, view, weights, labels, visible) {
-  const radius = 1.7 * unit;
   labels.forEach((label, i) => {
     if (!visible[label]) return;
     const [x, y] = toPixel([weights.mean[2 * i], weights.mean[2 * i + 1]], side, view);
     if (x < 0 || y < 0 || x > side || y > side) return;
     context.fillStyle = data.class_colors[label];
-    context.fillRect(x - radius, y - radius, 2 * radius, 2 * radius);
+    MARKERS[data.class_markers[label]](context, x, y, unit);
   });
 }
 

@@ -1,12 +1,13 @@
-const CELLS = 20, STRIP = 9;  // images across the manifold, and between two pins
+const CELLS = 20, STRIP = 9;  // images across the manifold, of square ones, and between two pins
+const COLUMNS = Math.round(CELLS * Math.sqrt(HEIGHT / WIDTH)), ROWS = Math.round(CELLS * Math.sqrt(WIDTH / HEIGHT));
 const NEAR = 12;  // pixels within which a code is at the point
 const CELL_MILLISECONDS = 10;  // of every frame that the manifold may take, so that the pointer stays at the screen's rate
 const QUIET_MILLISECONDS = 300;  // before a screen reader is told: it should not be told of every step of a held key
 const element = (id) => document.getElementById(id);
 const plane = element("plane"), manifold = element("manifold"), slider = element("weight");
-const visible = data.class_names.map(() => true);
+const visible = data.class_colors.map(() => true);  // without classes all codes have one colour
 const codes = document.createElement("canvas");  // the plane without the point, which changes more often
-let labels, originals;  // (N,), (N, 784)
+let labels, originals;  // (N,), (N, pixels)
 let now, view = fitPrior(), point = [0, 0], pins = [];
 let manifoldDrawing = 0;  // the number of the present one: those begun before it stop
 
@@ -51,7 +52,7 @@ function drawPoint() {
     draw(element("reconstruction"), decode(now, now.mean[2 * nearest], now.mean[2 * nearest + 1]));
     const near = distance < NEAR * 2 * view.half / (plane.clientWidth || 1);
     element("original-caption").textContent = near ? "test image at the point" : "nearest test image";
-    rows.push(["its class", data.class_names[labels[nearest]]]);
+    if (data.class_names.length) rows.push(["its class", data.class_names[labels[nearest]]]);
     rows.push(["its distortion", `${now.distortion[nearest].toFixed(1)} nats`]);
     rows.push(["its rate", `${now.rate[nearest].toFixed(2)} nats`]);
   }
@@ -74,29 +75,31 @@ function drawStrip() {
   element("strip-caption").textContent = ["Pin two points to see the images between them.",
     "A is pinned: a second pin shows the images between the two.", "From A to B, in even steps."][pins.length];
   if (strip.hidden) return;
-  strip.width = SIDE * STRIP;
-  strip.height = SIDE;
+  strip.width = WIDTH * STRIP;
+  strip.height = HEIGHT;
   for (let i = 0; i < STRIP; i++) {
     const share = i / (STRIP - 1);
     const z = [0, 1].map((axis) => (1 - share) * pins[0][axis] + share * pins[1][axis]);
-    draw(strip, decode(now, ...z), SIDE * i);
+    draw(strip, decode(now, ...z), WIDTH * i);
   }
 }
 
 function drawManifold() {
   const drawing = ++manifoldDrawing;
-  manifold.width = manifold.height = CELLS * SIDE;
+  manifold.width = COLUMNS * WIDTH;
+  manifold.height = ROWS * HEIGHT;
   let cell = 0;
   const some = () => {
     if (drawing !== manifoldDrawing) return;  // the window or the weight has changed since
     const started = performance.now();
-    while (cell < CELLS * CELLS && performance.now() - started < CELL_MILLISECONDS) {
-      const row = Math.floor(cell / CELLS), column = cell % CELLS;
-      draw(manifold, decode(now, ...toLatent([column + 0.5, row + 0.5], CELLS, view)), SIDE * column, SIDE * row);
+    while (cell < COLUMNS * ROWS && performance.now() - started < CELL_MILLISECONDS) {
+      const row = Math.floor(cell / COLUMNS), column = cell % COLUMNS;
+      const z = toLatent([(column + 0.5) / COLUMNS, (row + 0.5) / ROWS], 1, view);
+      draw(manifold, decode(now, ...z), WIDTH * column, HEIGHT * row);
       cell++;
     }
     manifold.dataset.cells = cell;
-    if (cell < CELLS * CELLS) requestAnimationFrame(some);
+    if (cell < COLUMNS * ROWS) requestAnimationFrame(some);
   };
   some();
 }
@@ -247,7 +250,8 @@ plane.addEventListener("keydown", (event) => {
     moveTo(point.map((value, axis) => value + moves[event.key][axis]));
     intoView(point);
     const [nearest] = nearestCode(now, labels, visible, point);
-    say(inPlane(point) + (nearest < 0 ? "" : `, near ${data.class_names[labels[nearest]]}`));
+    const name = data.class_names[labels[nearest]];  // there is none without classes
+    say(inPlane(point) + (name === undefined ? "" : `, near ${name}`));
   } else if (event.key === "Enter" || event.key === " ") pin();
   else if (event.key === "Escape") unpin();
   else if (event.key === "+" || event.key === "=") zoom(0.8);
@@ -270,8 +274,11 @@ element("pin").addEventListener("click", pin);
 element("unpin").addEventListener("click", unpin);
 
 function makeLegend() {
+  const legend = element("legend");
+  if (!legend) return;
   data.class_names.forEach((name, i) => {
     const button = node("button", name, { type: "button", "aria-pressed": "true" });
+    button.dataset.marker = data.class_markers[i];
     button.style.setProperty("--swatch", data.class_colors[i]);
     button.addEventListener("click", () => {
       visible[i] = !visible[i];
@@ -279,7 +286,7 @@ function makeLegend() {
       drawPlane();
       drawPoint();
     });
-    element("legend").append(button);
+    legend.append(button);
   });
 }
 
@@ -335,10 +342,10 @@ function drawCodesOf(canvas, area, weights) {
 }
 
 function drawImagesAt(canvas, columns, weights) {
-  canvas.width = columns.length * SIDE;
-  canvas.height = columns[0].length * SIDE;
+  canvas.width = columns.length * WIDTH;
+  canvas.height = columns[0].length * HEIGHT;
   canvas.classList.toggle("row", columns[0].length === 1);
-  columns.forEach((column, i) => column.forEach((z, j) => draw(canvas, decode(weights, ...z), SIDE * i, SIDE * j)));
+  columns.forEach((column, i) => column.forEach((z, j) => draw(canvas, decode(weights, ...z), WIDTH * i, HEIGHT * j)));
 }
 
 // ---- from the beginning
@@ -352,11 +359,16 @@ function drawAgain() {  // in other colours or another size
 
 async function start() {
   labels = await unpacked(data.labels);
+  if (data.class_colors.length > 256) labels = new Uint16Array(labels.buffer);
   originals = Float32Array.from(await unpacked(data.images), (grey) => grey / data.greys);
   makeLegend();
   makeTicks();
   makeQuestions();
   await setWeight(Number(slider.value));
+  if (shareOutside(view, now, labels, visible) > 0.5) {  // of a run whose codes lie far from the prior
+    point = fitCodes(now).middle;
+    setView(fitCodes(now));
+  }
   new ResizeObserver(drawAgain).observe(plane);
   new ResizeObserver(drawAgain).observe(element("losses").parentElement);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAgain);

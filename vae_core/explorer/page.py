@@ -4,31 +4,41 @@ import base64
 import hashlib
 import html
 import json
+import math
+import os
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from contextlib import redirect_stdout
+from dataclasses import asdict
 from pathlib import Path
 
-import h5py
 import jinja2
 import numpy as np
 import pandas as pd
 from IPython.display import HTML
 from markupsafe import Markup  # of Jinja2
-from scipy.special import expit
 
-from vae_core.data import IMAGE_SHAPE, SOURCES, load_dataset
+from vae_core.binarise import binarised
+from vae_core.data import IMAGE_SHAPE, Dataset, load_dataset
 from vae_core.errors import InputError
-from vae_core.figures.style import CLASS_COLORS
+from vae_core.explorer.decoder import Decoder, read_decoder, read_pixels
+from vae_core.explorer.questions import questions
+from vae_core.figures.classes import GREY, MARKERS, told_apart
+from vae_core.figures.style import CLASS_COLORS, ONE_COLOR
 from vae_core.latent import draw
 from vae_core.parameters import check_parameters
+from vae_core.report.captions import density, minimised, shared_settings
 from vae_core.report.diverged import diverged_runs, sound
+from vae_core.report.published import notebook_of
 from vae_core.report.tables import loss_table
 from vae_core.runs import (
     MODEL_FILES,
     RECORD,
+    REFERENCE,
+    About,
     Runs,
     fault,
+    read_dataset,
     read_latent,
     read_runs,
     replace_file,
@@ -38,96 +48,75 @@ from vae_core.statistics import mean_and_spread
 
 WANTED = "give the folder of a sweep, such as results/kl_sweep/mnist, or of one run"
 TEMPLATE = Path(__file__).parent
-SHOWN = 5000  # test images in the page, evenly chosen
+SHOWN = 5000  # test images in the page, evenly chosen; of larger ones than MNIST's as many as take no more room
 BITS = 14  # per decoder weight: below what a screen's 255 greys can show
-GREYS = 15  # levels above black of the original images
+GREYS = 15  # levels above black of the original images, and of each colour
 SAMPLES = 8  # draws from q(z|x) for the distortion of one image
 CHECKED = 200  # latent points on which the decoder of the page is compared
+LARGEST = 30e6  # bytes of a page that browsers open in a few seconds
 MEASURES = ("distortion", "rate", "negative_elbo", "nll", "mutual_information")  # in the page's table
 SCRIPTS = ("decoder.js", "drawings.js", "page.js")  # in the order in which they are read
 
 
-@dataclass(frozen=True)
-class Decoder:
-    """Of the reference model: logits = relu(z W + b) V + c; W: (2, units), V: (units, 784)."""
-
-    first: np.ndarray
-    first_bias: np.ndarray
-    last: np.ndarray
-    last_bias: np.ndarray
-
-    def logits(self, z: np.ndarray) -> np.ndarray:
-        """Decode latent points; z: (N, 2), returns (N, 784)."""
-        return np.maximum(z @ self.first + self.first_bias, 0) @ self.last + self.last_bias
-
-
-@dataclass(frozen=True)
-class Question:
-    """A question of the page, and what it shows with the answer."""
-
-    question: str
-    answer: str
-    kl_weight: float  # to be shown with the answer
-    picture: str  # "codes" or "images"
-    window: str  # "codes", "prior" or "points": what the plane is fitted to
-    points: Sequence[Sequence[tuple[float, float]]] = ()  # columns of latent points, for the images
-    compares: bool = False  # weights with each other
-
-
-def write_explorer(sweep_dir: Path) -> Path:
-    """Write explorer.html into the folder of a sweep. Raises InputError if there is nothing to show."""
+def write_explorer(sweep_dir: Path, kl_weights: Sequence[float] = ()) -> Path:
+    """Write explorer.html into the folder of a sweep. Raises InputError like `explorer_page`."""
     path = sweep_dir / "explorer.html"
-    replace_file(path, explorer_page(sweep_dir))
+    replace_file(path, explorer_page(sweep_dir, kl_weights))
     return path
 
 
-def explorer_page(sweep_dir: Path) -> str:
+def explorer_page(sweep_dir: Path, kl_weights: Sequence[float] = ()) -> str:
     """The page: the first seed of each weight that has its codes and its decoder; the losses of all runs.
 
-    `sweep_dir` may also be the folder of one run. Raises InputError if there is nothing that the page could show.
+    `sweep_dir` may also be the folder of one run. Raises InputError if there is nothing to show, as no run of train_vae
+    with two latent dimensions or not the images that it was tested on, and for a page above `LARGEST`.
+
+    kl_weights: those to show; empty: all
     """
     sweep_dir = sweep_dir.resolve()
     finished = _finished(sweep_dir)
-    if not {"prior_classes", "share_in_window"} <= set(finished.measures):
-        raise InputError(f"{sweep_dir}: the explorer shows runs of train_vae; these are of another notebook")
-    dataset = finished.settings["dataset"].iloc[0]
-    test, class_names = load_dataset(dataset), SOURCES[dataset].class_names
-    if test.image_shape != IMAGE_SHAPE:
-        raise InputError(f"the explorer draws images of 28 x 28 grey pixels; {dataset} has others")
+    about, settings = read_dataset(finished.folders[0]), shared_settings(finished)
+    test = _test_images(about, settings)
     gone, finished = diverged_runs(finished), sound(finished)
     if not finished.folders:
         raise InputError(f"{sweep_dir}: every run has diverged ({gone}): use a smaller learning_rate")
-    shown, missing = _usable(finished, sweep_dir, len(test.test_images))
+    shown, missing = _usable(_of_weights(finished, kl_weights), sweep_dir, len(test.test_images))
     missing += [f"diverged: {gone}"] if gone else []
-    chosen = np.linspace(0, len(test.test_images) - 1, min(SHOWN, len(test.test_images))).astype(int)
-    images = test.test_images[chosen].reshape(len(chosen), -1)  # (N, 784)
+    room = SHOWN * math.prod(IMAGE_SHAPE) // math.prod(test.image_shape)
+    chosen = np.linspace(0, len(test.test_images) - 1, min(SHOWN, room, len(test.test_images))).astype(int)
+    images = test.test_images[chosen].reshape(len(chosen), -1)  # (N, pixels)
     table = loss_table(finished).set_index("kl_weight")
     weights = list(shown.settings["kl_weight"])
-    panels, differences = [], []
-    for kl_weight, seed, folder in zip(weights, shown.settings["seed"], shown.folders, strict=True):
-        panel, difference = _panel(folder, images, chosen)
-        panels.append({"kl_weight": kl_weight, "seed": int(seed), "measured": _measured(table.loc[kl_weight]), **panel})
-        differences.append(difference)
+    originals = _deflated(np.round(GREYS * images).astype(np.uint8))
+    panels, differences = _panels(shown, table, images, chosen, sweep_dir, LARGEST - len(originals))
     folders = dict(zip(weights, shown.folders, strict=True))
-    questions = _questions(table.loc[weights], folders, len(test.test_images))
+    asked = questions(table.loc[weights], folders, len(test.test_images), test.image_shape[2])
+    colors, markers = zip(*_looks(about.class_names), strict=True)
     content = {
-        "class_names": class_names,
-        "class_colors": CLASS_COLORS,
-        "labels": _deflated(test.test_labels[chosen].astype(np.uint8)),
-        "images": _deflated(np.round(GREYS * images).astype(np.uint8)),
+        "class_names": about.class_names,
+        "class_colors": colors,
+        "labels": _deflated(np.maximum(test.test_labels[chosen], 0).astype("<u2" if len(colors) > 256 else np.uint8)),
+        "images": originals,
         "greys": GREYS,
         "weights": panels,
         "runs": finished.table()[["kl_weight", "seed", "rate", "distortion"]].to_dict("records"),
-        "questions": [asdict(question) for question in questions],
+        "questions": [asdict(question) for question in asked],
+        "class_markers": markers,
+        "image_shape": test.image_shape,
+        "likelihood": settings["likelihood"],
     }
-    seeds = sorted(finished.settings["seed"].unique())
+    seeds, epochs = sorted(finished.settings["seed"].unique()), finished.settings["epochs"].max()
     over = f"Mean ± standard deviation over the seeds {', '.join(map(str, seeds))}." if len(seeds) > 1 else "One seed."
     return _render(
-        dataset=dataset,
-        about=f"{test.description}: {len(chosen):,} of {len(test.test_images):,} test images; "
-        f"{finished.settings['epochs'].max()} epochs of training. Everything is decoded in this page, by the trained "
-        "decoders.",
+        dataset=about.name,
+        about=f"{about.description}: {len(chosen):,} of {len(test.test_images):,} test images; "
+        f"{epochs} epoch{'s' if epochs > 1 else ''} of training.{minimised(settings)}{density(settings)} Everything is "
+        "decoded in this page, by the trained decoders.",
         missing="; ".join(missing),
+        classes=len(about.class_names),
+        told_apart=told_apart(about.class_names),
+        height=test.image_shape[0],
+        width=test.image_shape[1],
         samples=SAMPLES,
         last=len(weights) - 1,
         start=int(np.argmin(np.abs(np.array(weights) - 1))),
@@ -158,7 +147,46 @@ def _finished(sweep_dir: Path) -> Runs:
     if not folders:
         named = "".join(f"; {folder.name}: {found}" for folder, found in faults.items())
         raise InputError(f"{sweep_dir} has no finished run{named}: {WANTED}")
-    return read_runs(folders)
+    if notebook_of(folders[0]) != REFERENCE:
+        raise InputError(f"{sweep_dir}: the explorer shows runs of train_vae; these are of another notebook")
+    finished = read_runs(folders)
+    if (latent_dim := shared_settings(finished)["latent_dim"]) != 2:
+        raise InputError(
+            f"{sweep_dir}: the explorer is a page for latent planes, and latent_dim is {latent_dim} here: "
+            "traversals.png in each run folder shows what the dimensions draw"
+        )
+    return finished
+
+
+def _test_images(about: About, settings: Mapping[str, object]) -> Dataset:
+    """The data that the runs were trained and tested on. Raises InputError if they are not there any more."""
+    with redirect_stdout(None):  # how own images are split was said when they were trained on
+        dataset = binarised(load_dataset(about.path or about.name), settings["binarise"])
+    if dataset.checksum != settings["data_checksum"]:
+        raise InputError(f"{about.path or about.name} has other images now than the runs: bring the old ones back")
+    return dataset
+
+
+def _of_weights(finished: Runs, kl_weights: Sequence[float]) -> Runs:
+    """The runs of these weights, of all if there are none. Raises InputError for a weight that no run has."""
+    there = finished.settings["kl_weight"]
+    if unknown := [kl_weight for kl_weight in kl_weights if kl_weight not in set(there)]:
+        have = ", ".join(f"{kl_weight:g}" for kl_weight in there.unique())
+        raise InputError(f"there is no finished run of kl_weight {unknown[0]:g}: choose from {have}")
+    return finished.take(there.index[there.isin(kl_weights)]) if kl_weights else finished
+
+
+def _looks(class_names: Sequence[str]) -> list[tuple[str, str]]:
+    """Colour and marker of each class, as in the figures; without classes the look of all codes.
+
+    A dot is small and quick to draw, and needs its colour alone.
+    """
+    if not class_names:
+        return [(ONE_COLOR, "dot")]
+    if not told_apart(class_names):
+        return [(GREY, "dot")] * len(class_names)
+    markers = MARKERS if len(class_names) > len(CLASS_COLORS) else ("dot",)
+    return [(color, marker) for marker in markers for color in CLASS_COLORS][: len(class_names)]
 
 
 def _usable(finished: Runs, sweep_dir: Path, images: int) -> tuple[Runs, list[str]]:
@@ -191,49 +219,55 @@ def _measured(row: pd.Series) -> dict[str, str]:
     return {name: mean_and_spread(row[f"{name}_mean"], row[f"{name}_std"]) for name in MEASURES}
 
 
+def _panels(
+    shown: Runs, table: pd.DataFrame, images: np.ndarray, chosen: np.ndarray, sweep_dir: Path, room: float
+) -> tuple[list[dict[str, object]], list[float]]:
+    """What the page has of each weight, and what rounding its decoder makes to a pixel at most.
+
+    Raises InputError if that takes more than `room` bytes.
+    """
+    panels, differences, size = [], [], 0
+    for kl_weight, seed, folder in zip(shown.settings["kl_weight"], shown.settings["seed"], shown.folders, strict=True):
+        panel, difference = _panel(folder, images, chosen)
+        panels.append({"kl_weight": kl_weight, "seed": int(seed), "measured": _measured(table.loc[kl_weight]), **panel})
+        differences.append(difference)
+        size += len(json.dumps(panel))
+        if size > room:
+            raise InputError(f"{sweep_dir}: {_too_large(sweep_dir, shown, size / len(panels), room)}")
+    return panels, differences
+
+
+def _too_large(sweep_dir: Path, shown: Runs, each: float, room: float) -> str:
+    """What to do about a page above `LARGEST` bytes, of which the weights, `each` of so many, may take `room`."""
+    weights, fitting = shown.settings["kl_weight"], int(room / each)
+    fault = (
+        f"the page would have about {(LARGEST - room + len(weights) * each) / 1e6:.0f} MB, more than the "
+        f"{LARGEST / 1e6:.0f} MB that browsers open well"
+    )
+    if not fitting:
+        return f"{fault}: train with fewer hidden_units"
+    some = weights.iloc[np.linspace(0, len(weights) - 1, fitting).astype(int)]
+    return (
+        f"{fault}: show {fitting} of its {len(weights)} weights, as with python -m vae_core.explorer "
+        f"{os.path.relpath(sweep_dir)} --kl-weights {' '.join(f'{kl_weight:g}' for kl_weight in some)}"
+    )
+
+
 def _panel(folder: Path, images: np.ndarray, chosen: np.ndarray) -> tuple[dict[str, object], float]:
     """The arrays of one run for the page, and the largest difference that rounding the decoder makes to a pixel."""
-    decoder, latent = read_decoder(folder), read_latent(folder)
+    decoder, pixels, latent = read_decoder(folder), read_pixels(folder), read_latent(folder)
     mean, log_var = latent.mean[chosen], latent.log_var[chosen]  # (N, 2) each
     arrays = {name: _packed(getattr(decoder, name), BITS) for name in Decoder.__annotations__}
     rounded = Decoder(**{name: _unpacked(array) for name, array in arrays.items()})
     rng = np.random.default_rng(0)
     draws = draw(mean, log_var, rng, SAMPLES)  # (SAMPLES, N, 2)
-    distortion = np.mean([_bernoulli_nll(images, decoder.logits(z)) for z in draws], axis=0)  # (N,)
+    distortion = np.mean([pixels.nll(images, decoder.outputs(z)) for z in draws], axis=0)  # (N,)
     rate = 0.5 * np.sum(np.exp(log_var) + mean**2 - 1 - log_var, axis=1)  # (N,)
     z = np.concatenate([mean[rng.integers(len(mean), size=CHECKED // 2)], rng.standard_normal((CHECKED // 2, 2))])
-    difference = np.abs(expit(decoder.logits(z)) - expit(rounded.logits(z))).max()
+    difference = np.abs(pixels.mean(decoder.outputs(z)) - pixels.mean(rounded.outputs(z))).max()
     codes = {"mean": mean, "distortion": distortion[:, None], "rate": rate[:, None]}
     arrays |= {name: _packed(values, 16) for name, values in codes.items()}
     return {name: _as_text(array) for name, array in arrays.items()}, float(difference)
-
-
-def read_decoder(folder: Path) -> Decoder:
-    """The decoder's weights from a run folder. Raises InputError if it is not one of two dense layers over a plane."""
-    try:
-        return _decoder_in(folder)
-    except (OSError, KeyError) as error:
-        raise InputError("model.weights.h5 cannot be read") from error
-
-
-def _decoder_in(folder: Path) -> Decoder:
-    with h5py.File(folder / "model.weights.h5") as file:
-        layers = file["decoder/layers"]
-        kernels = [
-            layers[name]["vars"]["0"] for name in layers if "vars" in layers[name] and "0" in layers[name]["vars"]
-        ]
-        if len(kernels) != 2 or any(kernel.ndim != 2 for kernel in kernels):
-            raise InputError("the explorer decodes with two dense layers; this decoder has others")
-        if kernels[0].shape[0] != 2:
-            raise InputError(
-                f"the explorer shows a latent plane; this model has {kernels[0].shape[0]} latent dimensions"
-            )
-        arrays = [layers[name]["vars"][number][...] for name in ("dense", "dense_1") for number in ("0", "1")]
-    return Decoder(arrays[0], arrays[1][None], arrays[2], arrays[3][None])
-
-
-def _bernoulli_nll(images: np.ndarray, logits: np.ndarray) -> np.ndarray:
-    return np.sum(np.logaddexp(0, logits) - images * logits, axis=1)  # (N,)
 
 
 def _packed(values: np.ndarray, bits: int) -> dict[str, object]:
@@ -257,79 +291,6 @@ def _as_text(packed: Mapping[str, np.ndarray]) -> dict[str, object]:
 
 def _deflated(values: np.ndarray) -> str:
     return base64.b64encode(zlib.compress(np.ascontiguousarray(values).tobytes(), 9)).decode()
-
-
-def _questions(table: pd.DataFrame, shown: Mapping[float, Path], images: int) -> list[Question]:
-    """Questions for a class, with the answers from the results; with one weight, no question compares weights.
-
-    table: the loss table of the weights that are shown; images: the number of test images
-    """
-    least, most, best = table.index[0], table.index[-1], table["negative_elbo_mean"].idxmin()
-
-    def said(name: str, kl_weight: float, decimals: int = 2) -> str:
-        return mean_and_spread(table.loc[kl_weight, f"{name}_mean"], table.loc[kl_weight, f"{name}_std"], decimals)
-
-    def at_weights(name: str, *kl_weights: float, decimals: int = 2) -> str:
-        different = dict.fromkeys(kl_weights)
-        return ", ".join(f"{said(name, kl_weight, decimals)} at kl_weight {kl_weight:g}" for kl_weight in different)
-
-    far, saturated, near = _far_outside(shown[least])
-    plane = [[(x, y) for y in np.linspace(2, -2, 5)] for x in np.linspace(-2, 2, 5)]
-    asked = [
-        Question(
-            f"Where will the codes be at kl_weight {most:g}?",
-            f"The means of q(z|x) lie {said('mean_spread', most)} from the origin (root mean square, per dimension); "
-            f"draws from q(z|x), which the decoder gets, {said('draw_spread', most)}. The prior's samples: 1.",
-            *(most, "codes", "prior"),
-        ),
-        Question(
-            f"Where will the codes be at kl_weight {least:g}?",
-            f"{said('mean_spread', least)} from the origin; {table.loc[least, 'share_in_window_mean']:.0%} of the "
-            "codes are within three deviations of the prior each way. Mind the numbers at the axes.",
-            *(least, "codes", "codes"),
-            compares=True,
-        ),
-        Question(
-            f"What will the decoder of kl_weight {least:g} draw far outside the codes?",
-            f"Pixels that are all but black or all but white: {saturated:.0%} are within 1% of 0 or 1, "
-            f"{near:.0%} at the codes. (Three times as far out as the codes' 99% quantile, in five directions.)",
-            *(least, "images", "points", [[tuple(map(float, z))] for z in far]),
-        ),
-        Question(
-            "Which weight has the lowest negative ELBO on the test images?",
-            f"kl_weight {best:g}. Nats per image: {at_weights('negative_elbo', best, least, most)}.",
-            *(best, "images", "prior", plane),
-            compares=True,
-        ),
-        Question(
-            f"At kl_weight {least:g}, how many nats of the rate tell one image from another?",
-            f"{said('mutual_information', least)} of {said('rate', least)}; {np.log(images):.2f} would tell all test "
-            "images apart. The rest is the distance of all codes together from the prior.",
-            *(least, "codes", "codes"),
-        ),
-        Question(
-            f"How many classes will be among the images of the prior's samples at kl_weight {most:g}?",
-            f"A judge, which is a classifier trained on the real images, sees "
-            f"{at_weights('prior_classes', most, best, decimals=1)}.",
-            *(most, "images", "prior", plane),
-        ),
-    ]
-    return [question for question in asked if len(table) > 1 or not question.compares]
-
-
-def _far_outside(folder: Path) -> tuple[np.ndarray, float, float]:
-    """Five points far outside the codes, and the share of saturated pixels there and at the codes."""
-    mean = read_latent(folder).mean  # (N, 2)
-    middle = mean.mean(axis=0)
-    radius = 3 * np.quantile(np.linalg.norm(mean - middle, axis=1), 0.99)
-    angles = 2 * np.pi * np.arange(5) / 5
-    far = middle + radius * np.stack([np.cos(angles), np.sin(angles)], axis=1)  # (5, 2)
-    decoder = read_decoder(folder)
-
-    def saturated(z: np.ndarray) -> float:
-        return float(np.mean(np.abs(expit(decoder.logits(z)) - 0.5) > 0.49))
-
-    return far, saturated(far), saturated(mean)
 
 
 def _render(content: Mapping[str, object], **texts: object) -> str:

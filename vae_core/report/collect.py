@@ -81,7 +81,7 @@ def _write_explorer(sweep_dir: Path) -> None:
     try:
         write_explorer(sweep_dir)
     except InputError as error:  # the tables and sheets are there all the same
-        print(f"explorer.html is not written anew: {error}", file=sys.stderr)
+        print(f"no new explorer.html: {error}", file=sys.stderr)
 
 
 def _write_report(sweep_dir: Path, workspace: Path) -> None:
