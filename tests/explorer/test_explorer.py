@@ -807,7 +807,9 @@ def test_other_decoders_are_refused_with_a_reason(tmp_path):
         "decodes with two dense layers; this decoder has others": (conv_encoder(), conv_decoder()),
     }
     for reason, (encoder, decoder) in models.items():
-        VAE(encoder, decoder, 1.0, 0).save_weights(tmp_path / "model.weights.h5")
+        vae = VAE(encoder, decoder, 1.0, 0)
+        vae(np.zeros((1, 28, 28, 1)))  # builds it
+        vae.save_weights(tmp_path / "model.weights.h5")
         with pytest.raises(InputError, match=reason):
             read_decoder(tmp_path)
 
