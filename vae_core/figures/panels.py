@@ -28,6 +28,7 @@ NEAR_PRIOR = (-4.0, 4.0, -4.0, 4.0)
 COLUMNS = 4
 LEAST_WIDTH = 9.0  # inches
 STRIP_WIDTH = 13.0
+TITLE_LINE = 0.35  # inches, for each line of a title beyond its first: panels keep their size
 POSTERIORS = 25  # images with their q(z|x)
 POSTERIOR = "#e4007c"  # neither a class nor the prior
 
@@ -49,7 +50,8 @@ def latent_scatters(latents: Mapping[float, Latent], class_names: Sequence[str],
     """
     rows, columns, side = _shape(len(latents), 3.5)
     wide = covering_square(map(shown_codes, latents.values()))
-    figure, panels = new_figure(columns * side, 2 * rows * (side + 0.1) + 1.4, rows=2 * rows, columns=columns)
+    height = 2 * rows * (side + 0.1) + 1.4 + TITLE_LINE * title.count("\n")
+    figure, panels = new_figure(columns * side, height, rows=2 * rows, columns=columns)
     for half, square in ((panels[:rows], wide), (panels[rows:], NEAR_PRIOR)):
         for axes, name, latent in _panels(half, latents):
             codes = shown_codes(latent)
@@ -71,7 +73,8 @@ def posterior_ellipses(latents: Mapping[float, Latent], class_names: Sequence[st
     Along one dimension they are lines of two deviations each way.
     """
     rows, columns, side = _shape(len(latents), 3.5)
-    figure, panels = new_figure(columns * side, rows * (side + 0.1) + 1.6, rows=rows, columns=columns)
+    height = rows * (side + 0.1) + 1.6 + TITLE_LINE * title.count("\n")
+    figure, panels = new_figure(columns * side, height, rows=rows, columns=columns)
     for axes, name, latent in _panels(panels, latents):
         dimensions, codes = shown_dimensions(latent), shown_codes(latent)
         reach = 2 * np.exp(latent.log_var[:POSTERIORS, list(dimensions)] / 2)
