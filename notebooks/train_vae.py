@@ -177,8 +177,8 @@ sheet = figures.traversal_sheet(traversals, dimensions, positions, rates, title)
 figures.save_figure(run / "traversals.png", sheet)
 
 # %% [markdown]
-# Now both dimensions of the scatter, on an even grid over three prior standard deviations each way. How much of it looks
-# like real images? Codes outside this window do not show in it: the line below says how many lie inside.
+# Now both dimensions of the scatter, on an even grid over three prior standard deviations each way. How much of it
+# looks like real images? Codes outside this window do not show in it: the line below says how many lie inside.
 
 # %%
 axes = latent.uniform_axes(dimensions=len(shown))

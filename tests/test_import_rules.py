@@ -80,7 +80,8 @@ def test_the_core_imports_neither_notebook_tools_nor_figures(module):
 @pytest.mark.parametrize(
     "modules",
     [
-        "vae_core.sweep.command, vae_core.report.command, vae_core.report.published, vae_core.report.claims, vae_core.figures",
+        "vae_core.sweep.command, vae_core.report.command, vae_core.report.published, vae_core.report.claims",
+        "vae_core.figures",
         "vae_core.explorer.__main__",
         "vae_core.data, vae_core.latent, vae_core.runs, vae_core.parameters, vae_core.tutorials, vae_core.statistics",
     ],
