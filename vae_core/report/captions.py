@@ -13,10 +13,6 @@ DENSITY = {
     "gaussian": "a Gaussian of variance {pixel_variance:g} in each pixel",
     "gaussian_learned_variance": "a Gaussian in each pixel, of a variance that is learned,",
 }
-BLACK_AND_WHITE = {
-    "threshold": ", black where a pixel is below 0.5, else white",
-    "each_epoch": ", each pixel tossed black or white by its grey value (of training images anew in each epoch)",
-}
 
 
 def shared_settings(runs: Runs) -> dict[str, object]:
@@ -32,9 +28,7 @@ def caption(runs: Runs) -> str:
 
 def images(runs: Runs) -> str:
     """Which images the measures are of, and how many."""
-    description = read_dataset(runs.folders[0]).description
-    black_and_white = BLACK_AND_WHITE.get(shared_settings(runs)["binarise"], "")
-    return f"{description}{black_and_white}; {int(runs.measures['images'].iloc[0]):,} test images"
+    return f"{read_dataset(runs.folders[0]).description}; {int(runs.measures['images'].iloc[0]):,} test images"
 
 
 def conditions(runs: Runs) -> str:
