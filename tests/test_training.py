@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 
+from vae_core import training
 from vae_core.binarise import binarised, thresholded
 from vae_core.data import ByteImages
 from vae_core.errors import InputError
@@ -140,6 +141,16 @@ def test_images_kept_as_bytes_become_the_same_floats_in_the_step(jit_compile):
     images = ByteImages(np.arange(256, dtype=np.uint8).reshape(32, 4, 2, 1))
     for epoch in batches_of(images, jit_compile=jit_compile):
         np.testing.assert_array_equal(epoch, images)
+
+
+def test_a_large_set_of_bytes_is_seen_in_the_same_batches_though_it_is_copied_in_parts(monkeypatch):
+    images = ByteImages(np.arange(33 * 8, dtype=np.uint16).astype(np.uint8).reshape(33, 4, 2, 1))
+    copied, held = [], training._held
+    monkeypatch.setattr(training, "_held", lambda inputs, rows: copied.append(len(inputs[rows])) or held(inputs, rows))
+    monkeypatch.setattr(training, "HELD", 200)
+    for epoch in batches_of(images):
+        np.testing.assert_array_equal(epoch, images)
+    assert copied == [10, 10, 10, 3] * 2
 
 
 @pytest.mark.parametrize("jit_compile", [True, False])

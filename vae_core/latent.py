@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from vae_core.models import VAE
 
 BLOCK = 1000  # images or codes at a time: the layers of a convolutional model take 200 MB for so many
+PIXELS = 1 << 21  # at a time, of larger images: 170 of 64 x 64 in colour
 
 
 def sample_prior(samples: int, seed: int, latent_dim: int = 2) -> np.ndarray:
@@ -30,7 +32,7 @@ def draw(mean: np.ndarray, log_var: np.ndarray, rng: np.random.Generator, sample
 
 def encode(vae: VAE, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean and log-variance of q(z|x) for each image: two arrays of shape (N, latent_dim)."""
-    blocks = [vae.encoder(images[start : start + BLOCK]) for start in range(0, len(images), BLOCK)]
+    blocks = [vae.encoder(images[rows]) for rows in blocks_of(len(images), images.shape[1:])]
     mean, log_var = (np.concatenate(part) for part in zip(*blocks, strict=True))
     return mean, log_var
 
@@ -42,14 +44,23 @@ def encode_means(vae: VAE, images: np.ndarray) -> np.ndarray:
 
 def outputs(vae: VAE, z: np.ndarray) -> np.ndarray:
     """The decoder's outputs at latent points; z: (N, latent_dim), returns (N, height, width, channels)."""
-    z = np.asarray(z, np.float32)
-    return np.concatenate([vae.decoder(z[start : start + BLOCK]) for start in range(0, len(z), BLOCK)])
+    return _decoded(vae, z, lambda found: found)
 
 
 def decode(vae: VAE, z: np.ndarray) -> np.ndarray:
     """Expected images at latent points, E[x|z]; z: (N, latent_dim), returns (N, height, width, channels)."""
-    z, mean = np.asarray(z, np.float32), vae.likelihood.mean
-    return np.concatenate([mean(vae.decoder(z[start : start + BLOCK])) for start in range(0, len(z), BLOCK)])
+    return _decoded(vae, z, vae.likelihood.mean)
+
+
+def _decoded(vae: VAE, z: np.ndarray, function: Callable) -> np.ndarray:
+    z = np.asarray(z, np.float32)
+    return np.concatenate([function(vae.decoder(z[rows])) for rows in blocks_of(len(z), vae.decoder.output_shape[1:])])
+
+
+def blocks_of(number: int, image_shape: Sequence[int]) -> Iterator[slice]:
+    """Slices that cover so many images, or their codes: BLOCK each, of larger images what has PIXELS."""
+    size = max(1, min(BLOCK, PIXELS // math.prod(image_shape)))
+    return (slice(start, start + size) for start in range(0, number, size))
 
 
 def shown_dimensions(mean: np.ndarray, log_var: np.ndarray) -> tuple[int, ...]:

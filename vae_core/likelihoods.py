@@ -24,6 +24,7 @@ HALF_A_GREY = 0.5 / 255  # how exactly a picture of 8 bits tells a mean
 LEAST_LOG_VARIANCE = -12.0  # of a learned variance: a deviation of 0.6 grey levels of 255
 VARIANCE_PACE = 10  # times the learning rate, by which Adam changes the logarithm of a learned variance in a step
 BLOCK = 8_000_000  # pixels at a time, which are 64 MB in double precision; MNIST's test images are one block
+LARGE = 28 * 28  # pixels of an image, above which a block has an eighth of that
 
 
 @dataclass(frozen=True)
@@ -80,8 +81,8 @@ class Likelihood(ABC):
         """The outputs that a decoder without information gives all these images: (height, width, channels)."""
         return self.outputs(sum(block.sum(axis=0) for block in _blocks(images)) / len(images))
 
-    def learned(self, outputs) -> dict[str, float]:
-        """What training has found out beside the images, by name, from the outputs at any z."""
+    def learned(self, decoder: keras.Model) -> dict[str, float]:
+        """What training has found out beside the images, by name, from the decoder that `complete` returned."""
         return {}
 
     @abstractmethod
@@ -260,9 +261,9 @@ class GaussianLearnedVariance(Likelihood):
         excess = max(math.log(_mean_of_sums(lambda x: np.square(x - mean), images) / mean.size), -11) + 12
         return _with_channel(outputs[..., :-1], math.log(math.expm1(excess)) + LEAST_LOG_VARIANCE)
 
-    def learned(self, outputs):
-        """The variance."""
-        return {"learned_variance": float(self.variance(outputs)[0])}
+    def learned(self, decoder):
+        """The variance, which the last layer holds whatever the images are."""
+        return {"learned_variance": float(self.variance(decoder.layers[-1](np.zeros((1, 1, 1, 1))))[0])}
 
     def draw(self, outputs, seed):
         """The mean with noise."""
@@ -343,8 +344,9 @@ def _mean_of_sums(function: Callable[[np.ndarray], np.ndarray], images: np.ndarr
 
 
 def _blocks(images: np.ndarray) -> Iterator[np.ndarray]:
-    """The images in blocks of about BLOCK pixels, in double precision."""
-    size = max(1, BLOCK // math.prod(images.shape[1:]))
+    """The images in blocks of about BLOCK pixels, or an eighth of that, in double precision."""
+    pixels = math.prod(images.shape[1:])
+    size = max(1, (BLOCK if pixels <= LARGE else BLOCK // 8) // pixels)
     for start in range(0, len(images), size):
         yield np.asarray(images[start : start + size], np.float64)
 

@@ -25,6 +25,8 @@ from vae_core.errors import InputError
 from vae_core.models import VAE
 from vae_core.progress import progress_bar
 
+HELD = 1 << 26  # bytes of images that TensorFlow has a copy of; of more it has half as many at a time
+
 
 def use_threads(threads: int) -> None:
     """Give TensorFlow, NumPy and scikit-learn this many CPU threads. Call it before the first computation.
@@ -123,13 +125,13 @@ def compiled_epoch(step, inputs, batch_size: int, jit_compile: bool = True, seen
     """Compile a pass over the data: `step` is called on each batch, gathered from memory inside the compiled code.
 
     inputs: what the model's `call` takes, for all images: an array, or a tuple of arrays, with N rows. `ByteImages`
-        stay bytes in memory; a batch of them is floats
+        stay bytes in memory; a batch of them is floats. TensorFlow copies what it takes: more than HELD bytes in parts
     seen: what becomes of a batch of each array before the step
     Returns a function of the order of the images, shape (N,).
     """
-    inputs = tf.nest.map_structure(
-        lambda rows: tf.constant(rows.bytes if isinstance(rows, ByteImages) else rows), inputs
-    )
+    images = [rows for rows in tf.nest.flatten(inputs) if isinstance(rows, ByteImages)]
+    parts = 1 if (size := sum(rows.bytes.nbytes for rows in images)) <= HELD else -(-2 * size // HELD)
+    held = _held(inputs, slice(None)) if parts == 1 else None
 
     def gathered(inputs, batch):
         return tf.nest.map_structure(lambda rows: seen(_floats(tf.gather(rows, batch))), inputs)
@@ -143,11 +145,20 @@ def compiled_epoch(step, inputs, batch_size: int, jit_compile: bool = True, seen
             step((gathered(inputs, rest),))
 
     def epoch(order: np.ndarray) -> None:
-        whole = len(order) - len(order) % batch_size
-        batches = order[:whole].reshape(-1, batch_size)  # (steps, batch)
-        steps(inputs, tf.constant(batches), tf.constant(order[whole:]))
+        share = len(order) if parts == 1 else max(1, len(order) // parts // batch_size) * batch_size
+        for part in (order[start : start + share] for start in range(0, len(order), share)):
+            rows, places = (held, part) if parts == 1 else (_held(inputs, part), np.arange(len(part)))
+            whole = len(part) - len(part) % batch_size
+            batches = places[:whole].reshape(-1, batch_size)  # (steps, batch)
+            steps(rows, tf.constant(batches), tf.constant(places[whole:]))
 
     return epoch
+
+
+def _held(inputs, rows):
+    """These rows of each array as TensorFlow has them, which is always a copy; `ByteImages` as bytes."""
+    arrays = tf.nest.map_structure(lambda part: part.bytes if isinstance(part, ByteImages) else part, inputs)
+    return tf.nest.map_structure(lambda part: tf.constant(part[rows]), arrays)
 
 
 def _floats(rows):

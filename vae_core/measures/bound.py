@@ -10,7 +10,7 @@ import vae_core.backend  # noqa: F401
 import numpy as np
 
 from vae_core.data import Dataset
-from vae_core.latent import BLOCK as CODES
+from vae_core.latent import blocks_of
 from vae_core.likelihoods import Likelihood
 from vae_core.losses import kl_divergence, rate_per_dimension
 from vae_core.measures.blocks import blocks
@@ -76,7 +76,7 @@ def bound_summary(
         **with_error(**per_image),
         **above,
         **anchors(vae.likelihood, dataset.train_images, images),
-        **vae.likelihood.learned(vae.decoder(mean[:1])),
+        **vae.likelihood.learned(vae.decoder),
         "images": len(images),
         "samples": samples,
         "proposals": float(values["proposals"].mean()) if "proposals" in values else proposals,
@@ -108,7 +108,7 @@ def terms(
 
 def _distortion(vae: VAE, images: np.ndarray, z: np.ndarray) -> np.ndarray:
     """-log p(x|z) of each image at one code: (N, ...), (N, latent_dim) to (N,), nats per image."""
-    rows = (slice(start, start + CODES) for start in range(0, len(z), CODES))
+    rows = blocks_of(len(z), images.shape[1:])
     return np.concatenate([vae.likelihood.nll(images[block], vae.decoder(z[block])) for block in rows])
 
 
@@ -122,9 +122,9 @@ def anchors(likelihood: Likelihood, train_images: np.ndarray, images: np.ndarray
     train_images: (N, height, width, channels), images: (M, height, width, channels)
     """
     shared = likelihood.shared_outputs(train_images)  # (height, width, channels)
-    floor, collapsed = 0.0, []
-    for block in blocks(images):
+    floor = sum(likelihood.floor(images[block]) * (len(images[block]) / len(images)) for block in blocks(images))
+    collapsed = []
+    for block in blocks_of(len(images), images.shape[1:]):
         some = images[block]  # (m, height, width, channels)
-        floor += likelihood.floor(some) * (len(some) / len(images))
         collapsed.append(likelihood.nll(some, np.broadcast_to(shared, (len(some), *shared.shape))))
     return {"entropy_floor": floor, "zero_information_distortion": float(np.mean(np.concatenate(collapsed)))}

@@ -195,7 +195,7 @@ def nll_by_own_proposals(
         image; `proposals`, K
     """
     rng, latent_dim = np.random.default_rng(seed), mean.shape[1]
-    size = min(images_in(MEMORY, (max(latent_dim, FEWEST), *images.shape[1:])), len(images))
+    size = min(images_in(MEMORY // 2, (max(latent_dim, FEWEST), *images.shape[1:])), len(images))
     found = []
     for block in blocks(images, size):
         rows = np.arange(block.start, block.start + size).clip(max=len(images) - 1)  # another shape compiles anew
