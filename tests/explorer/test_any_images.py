@@ -71,7 +71,7 @@ def test_the_page_decodes_and_charges_as_the_model_does(browser, tmp_path, likel
         vae.decoder.weights[-1].assign(-0.12)
         folder = tmp_path / "sweep" / "kl_01.00_seed0"
         vae.save_weights(folder / "model.weights.h5")
-        learned = vae.likelihood.learned(outputs(vae, np.zeros((1, 2))))
+        learned = vae.likelihood.learned(vae.decoder)
         runs.write_json(folder / "measures.json", runs.read_json(folder / "measures.json") | learned)
         runs.update_record(folder, 1.0)
         assert read_pixels(folder).variance == pytest.approx(np.exp(-1.2), rel=1e-3)

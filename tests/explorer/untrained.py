@@ -44,7 +44,7 @@ def untrained_run(sweep_dir: Path, kl_weight: float, dataset: str | Path, **sett
     folder = runs.start_run({"dataset": data.name, **settings}, data.checksum, sweep_dir / runs.run_name(kl_weight, 0))
     runs.write_dataset(folder, data)
     (folder / "history.csv").write_text("epoch,val_distortion,val_rate\n1,100,1.5\n")
-    learned = vae.likelihood.learned(latent.outputs(vae, mean[:1]))
+    learned = vae.likelihood.learned(vae.decoder)
     runs.write_json(folder / "measures.json", MEASURES | PLANE | learned | {"images": len(mean)})
     runs.save_latent(folder, runs.Latent(mean, log_var, data.test_labels))
     vae.save_weights(folder / "model.weights.h5")

@@ -143,7 +143,7 @@ def test_measures_are_sums_over_pixels_and_the_marginal_likelihood_is_right_wher
     assert measured["zero_information_distortion"] == pytest.approx(error, rel=1e-2)
     assert measured["objective"] == pytest.approx(error + 0.5 * rate, rel=1e-4)
     assert measured["nll"] == pytest.approx(error, abs=0.1)
-    assert (measured["images"], measured["samples"], measured["proposals"]) == (297, 2, 64)
+    assert (measured["images"], measured["samples"], measured["proposals"]) == (297, 2, 32)
     assert measured["entropy_floor"] == 0
 
 

@@ -102,7 +102,7 @@ def test_nll_by_own_proposals_is_the_exact_one_of_a_linear_gaussian_model(rng, l
     found = nll_by_own_proposals(vae, images, mean, log_var)
     assert found["proposals"].max() <= (evidence.MOST / 2 if misled else evidence.FEWEST)
     assert np.mean(found["nll"] - expected) == pytest.approx(0, abs=0.1)
-    np.testing.assert_allclose(found["nll"], expected, atol=1)
+    assert np.mean(np.abs(found["nll"] - expected) < 1) >= (0.95 if misled else 1)
     assert np.all(found["nll_change"] >= 0)
     assert found["nll_change"].mean() < evidence.SETTLED
 

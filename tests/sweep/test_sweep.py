@@ -127,7 +127,8 @@ def test_a_sweep_over_another_notebook_goes_to_a_folder_of_its_own_with_tables_a
     small = ("-p", "architecture", "dense", "-p", "batch_size", 100)
     finished = run_sweep(*arguments, "--kl-weights", 2, "--epochs", 1, *small)
     assert finished.returncode == 0, finished.stdout + finished.stderr
-    folder = tmp_path / "lessons" / "conv_vae_binarized_mnist" / "digits"
+    base = tmp_path / "lessons" / "conv_vae_binarized_mnist" / "digits"
+    folder = base / "architecture=dense,epochs=1"
     run = folder / "kl_02.00_seed0"
     names = {run.name, "summary.csv", "loss_table.csv", "loss_table.md", ".lock"}
     assert {path.name for path in folder.iterdir()} == names
