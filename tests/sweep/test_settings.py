@@ -277,6 +277,6 @@ def test_several_sweeps_run_as_one_a_failure_stops_no_other_and_what_is_done_is_
 def test_if_one_of_the_folders_is_in_use_nothing_runs(main, tmp_path, capsys):
     base = tmp_path / "results" / "lessons" / "stub" / "digits"
     with locked(base / "latent_dim=10"):
-        assert main("-p", "latent_dim", 2, 10) == command.IN_USE
+        assert main("-p", "latent_dim", 2, 10) == 75
     assert f"sweep: another sweep is at work in {base / 'latent_dim=10'}" in capsys.readouterr().err
     assert not list(base.rglob("kl_*"))

@@ -12,15 +12,12 @@ from pathlib import Path
 
 from vae_core import runs
 from vae_core.errors import InputError
-from vae_core.execution.lock import InUseError, locked
+from vae_core.execution.command import OneLineParser, exit_code
+from vae_core.execution.lock import locked
 from vae_core.execution.places import private_folder
-from vae_core.execution.stopping import termination_as_interrupt
 from vae_core.report import collect
 from vae_core.report.comparison import output_folder, read_sweeps, sweep_folders
 from vae_core.report.published import notebook_of, read_sweep
-from vae_core.startup import INTERRUPTED
-
-IN_USE = 75  # EX_TEMPFAIL of sysexits.h: try again later
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,18 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns 0 if all is made, 1 if something failed, 2 for wrong usage, 75 if a sweep is at work in the folder, 130 if
     it was interrupted.
     """
-    try:
-        with termination_as_interrupt():
-            return report(_parser().parse_args(arguments))
-    except InputError as error:
-        print(f"report: {error}", file=sys.stderr)
-        return IN_USE if isinstance(error, InUseError) else 2
-    except OSError as error:
-        print(f"report: the results cannot be written ({error.strerror})", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("report: interrupted; what is made stays", file=sys.stderr)
-        return INTERRUPTED
+    return exit_code("report", lambda: report(_parser().parse_args(arguments)), "", "what is made stays")
 
 
 def report(options: argparse.Namespace) -> int:
@@ -77,7 +63,7 @@ def _closing(folder: Path, names: Sequence[str], failures: Mapping[str, str]) ->
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _OneLineParser(
+    parser = OneLineParser(
         prog="python -m vae_core.report",
         description="Make the tables, figures, report and explorer of a sweep anew from its run folders; or compare "
         "several sweeps. Nothing is trained.",
@@ -92,8 +78,3 @@ def _parser() -> argparse.ArgumentParser:
         help="where to write a comparison; default: comparison/ in the folder that all the others are in",
     )
     return parser
-
-
-class _OneLineParser(argparse.ArgumentParser):
-    def error(self, message: str):
-        raise InputError(f"{message} (--help lists the options)")

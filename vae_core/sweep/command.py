@@ -15,12 +15,10 @@ from pathlib import Path
 
 from vae_core import runs
 from vae_core.data import SOURCES
-from vae_core.errors import InputError
-from vae_core.execution.lock import InUseError, locked
+from vae_core.execution.command import OneLineParser, exit_code
+from vae_core.execution.lock import locked
 from vae_core.execution.places import private_folder
-from vae_core.execution.stopping import termination_as_interrupt
 from vae_core.report import collect
-from vae_core.startup import INTERRUPTED
 from vae_core.sweep import publish
 from vae_core.sweep.bar import RunsBar
 from vae_core.sweep.closing import closing_words, shown
@@ -29,8 +27,6 @@ from vae_core.sweep.found import Found, find, sort_out, tasks
 from vae_core.sweep.plan import Plan, plan
 from vae_core.sweep.remarks import remarks
 from vae_core.sweep.workers import connect, execute_all
-
-IN_USE = 75  # EX_TEMPFAIL of sysexits.h: try again later
 
 
 def main(
@@ -46,18 +42,12 @@ def main(
     Returns 0 if all runs are done, 1 if some failed, 2 for wrong usage, 75 if another sweep is at work in the folder,
     130 if it was interrupted.
     """
-    try:
-        with termination_as_interrupt():
-            return sweep(parser().parse_args(arguments), notebooks, usual or {})
-    except InputError as error:
-        print(f"sweep: {error}", file=sys.stderr)
-        return IN_USE if isinstance(error, InUseError) else 2
-    except OSError as error:
-        print(f"sweep: the results cannot be written ({error.strerror}); finished runs are kept", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("sweep: interrupted; finished runs are kept, and the same command goes on from there", file=sys.stderr)
-        return INTERRUPTED
+    return exit_code(
+        "sweep",
+        lambda: sweep(parser().parse_args(arguments), notebooks, usual or {}),
+        "; finished runs are kept",
+        "finished runs are kept, and the same command goes on from there",
+    )
 
 
 def sweep(options: argparse.Namespace, notebooks: Path, usual: Mapping[str, object]) -> int:
@@ -128,7 +118,7 @@ def run_all(
 
 def parser() -> argparse.ArgumentParser:
     """The options of the command line."""
-    options = _OneLineParser(
+    options = OneLineParser(
         prog="python -m vae_core.sweep",
         description="Train one VAE per weight on the KL term and seed, and collect tables, figures and a report in "
         "<results>/kl_sweep/<dataset>/, or in a folder there that is named after the settings that differ from the "
@@ -200,11 +190,6 @@ def parser() -> argparse.ArgumentParser:
         "as -p latent_dim 2 10 32, each is a sweep in a folder of its own, and of several -p each combination",
     )
     return options
-
-
-class _OneLineParser(argparse.ArgumentParser):
-    def error(self, message: str):
-        raise InputError(f"{message} (--help lists the options)")
 
 
 def _cores() -> int:
