@@ -208,7 +208,10 @@ def test_the_limits_of_grey_tossed_and_thresholded_images(digits):
 
 def test_the_two_estimates_differ_by_the_noise_of_the_log_ratio(rng):
     """The decoder ignores z, so that the only noise is that of log p(z) - log q(z|x)."""
-    blank = SimpleNamespace(decoder=lambda z: np.zeros((len(z), 28, 28, 1), "float32"), likelihood=BERNOULLI)
+    blind = keras.Sequential(
+        [keras.Input((2,)), keras.layers.Dense(784, kernel_initializer="zeros"), keras.layers.Reshape((28, 28, 1))]
+    )
+    blank = SimpleNamespace(decoder=blind, likelihood=BERNOULLI)
     mean = np.tile(np.array([[0.8, -1.5]], "float32"), (400, 1))
     deviation = np.array([0.5, 1.2], "float32")
     log_var = np.tile(2 * np.log(deviation), (400, 1))
@@ -227,7 +230,8 @@ def test_the_two_estimates_differ_by_the_noise_of_the_log_ratio(rng):
 def test_at_the_true_posterior_a_single_sample_has_no_noise(rng):
     """p(x|z) = N(z, 1), so p(z|x) = N(x / 2, 1/2) and p(x) = N(0, 2), in two dimensions."""
     unit_normal = SimpleNamespace(nll=lambda x, mean: -norm.logpdf(x, mean).sum(axis=1))
-    linear = SimpleNamespace(decoder=lambda z: z, likelihood=unit_normal)
+    identity = keras.Sequential([keras.Input((2,)), keras.layers.Identity()])
+    linear = SimpleNamespace(decoder=identity, likelihood=unit_normal)
     x = (np.sqrt(2) * rng.standard_normal((30, 2))).astype("float32")
     estimates = lesson.elbo_estimates(linear, x, x / 2, np.full_like(x, np.log(0.5)), draws=200)
     evidence = norm.logpdf(x, scale=np.sqrt(2)).sum(axis=1)  # (30,)

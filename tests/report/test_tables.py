@@ -99,7 +99,6 @@ def test_without_labels_the_drawn_table_has_precision_and_recall_and_those_of_tr
         ({"target_rate": 25.0, "kl_schedule": "cosine"}, "a target of 25). The target rises on half a cosine"),
         ({"target_distortion": 100.0}, "Minimised: the rate, held to a distortion of 100 at most."),
         ({"likelihood": "gaussian", "pixel_variance": 0.5}, "of a density (a Gaussian of variance 0.5 in each pixel)"),
-        ({"binarise": "threshold"}, "black where a pixel is below 0.5, else white; 10,000 test images"),
     ],
 )
 def test_a_caption_says_what_was_minimised_and_what_cannot_be_compared(settings, said):
