@@ -81,14 +81,15 @@ def _derivatives(vae: VAE) -> tuple[Callable, Callable]:
 
     @tf.function(jit_compile=vae.jit_compile)
     def curvature(z):
+        def along(direction):
+            with tf.autodiff.ForwardAccumulator(z, tf.broadcast_to(direction, z.shape)) as forward:
+                outputs = vae.decoder(z)
+            return forward.jvp(outputs)
+
         rows, latent_dim = z.shape
-        directions = tf.tile(tf.eye(latent_dim), (rows, 1))
-        repeated = tf.repeat(z, latent_dim, axis=0)  # (n * latent_dim, latent_dim): one direction each
-        with tf.autodiff.ForwardAccumulator(repeated, directions) as forward:
-            outputs = vae.decoder(repeated)
-        jacobian = tf.reshape(forward.jvp(outputs), (rows, latent_dim, -1))
-        information = _information(vae, vae.decoder(z))
-        weighted = jacobian * tf.sqrt(tf.reshape(information, (rows, 1, -1)))
+        jacobian = tf.vectorized_map(along, tf.eye(latent_dim))  # (latent_dim, n, ...); it decodes z only once
+        weighted = jacobian * tf.sqrt(_information(vae, vae.decoder(z)))
+        weighted = tf.transpose(tf.reshape(weighted, (latent_dim, rows, -1)), (1, 0, 2))
         return tf.matmul(weighted, weighted, transpose_b=True)
 
     @tf.function(jit_compile=vae.jit_compile)
