@@ -86,7 +86,7 @@ def test_copies_and_broken_folders_are_named_and_left_alone_and_all_else_is_coll
     before = read_folder(sweep_dir)
     found = sort_out(at_two_weights, sweep_dir, rerun=False)
     assert found.missing == []
-    assert list(remarks(found))[1:] == [
+    assert list(remarks([found]))[1:] == [
         "not counted, and left alone: kl_01.00_seed0.bak (its config.json says kl_01.00_seed0), "
         "kl_03.00_seed0 (measures.json is not a run's), kl_04.00_seed0 (history.csv is not a run's), "
         "kl_05.00_seed0 (latent.npz cannot be read), kl_06.00_seed0 (record.json is not a run's)"
@@ -148,7 +148,7 @@ def test_what_was_altered_is_named_done_again_and_never_deleted(at_two_weights, 
         history.write_bytes(history.read_bytes().replace(b"100", b"99"))
         (sweep_dir / run.name / "notes.txt").write_text(f"look {number}")
         found = sort_out(at_two_weights, sweep_dir, rerun=False)
-        assert list(remarks(found))[1:] == [
+        assert list(remarks([found]))[1:] == [
             "done again, while the folder of before goes to kept/: kl_01.00_seed0 (history.csv was altered)"
         ]
         assert publish_anew(*found.missing, sweep_dir) is None
@@ -235,14 +235,15 @@ def test_on_a_full_disk_a_run_leaves_its_notebook_and_no_weights(at_two_weights,
 
 def test_results_from_another_machine_are_named_with_what_differs(at_two_weights, sweep_dir):
     found = sort_out(at_two_weights, sweep_dir, rerun=False)
-    assert list(remarks(found)) == ["2 of 2 runs are done already"]
+    assert list(remarks([found])) == ["2 of 2 runs are done already"]
     here = provenance()
     other = {"python": "3.12.1", "processor": "Another One", "git_commit": None, "source_sha256": "another"}
     record = runs.read_json(sweep_dir / NAMES[1] / "record.json") | other
     record["versions"]["keras"] = "3.4.1"
     runs.write_json(sweep_dir / NAMES[1] / "record.json", record)
-    assert list(remarks(found)) == [
-        "2 of 2 runs are done already; the code has changed since (an unknown commit then), they are kept",
+    assert list(remarks([found])) == [
+        "2 of 2 runs are done already",
+        "finished runs are kept, though the code has changed since (an unknown commit then)",
         f"made with other versions, and kept: Python 3.12.1 (here {here['python']}), "
         f"processor Another One (here {here['processor']}), keras 3.4.1 (here {here['versions']['keras']})",
     ]
@@ -252,8 +253,20 @@ def test_results_from_another_machine_are_named_with_what_differs(at_two_weights
 def test_a_record_that_says_little_of_its_machine_stops_nothing(at_two_weights, sweep_dir, left):
     files = runs.read_json(sweep_dir / NAMES[1] / "record.json")["files"]
     runs.write_json(sweep_dir / NAMES[1] / "record.json", {"files": files} | left)
-    first, *_ = remarks(sort_out(at_two_weights, sweep_dir, rerun=False))
-    assert first == "2 of 2 runs are done already; the code has changed since (an unknown commit then), they are kept"
+    _, second, *_ = remarks([sort_out(at_two_weights, sweep_dir, rerun=False)])
+    assert second == "finished runs are kept, though the code has changed since (an unknown commit then)"
+
+
+def test_what_is_true_of_several_folders_is_said_once(at_two_weights, sweep_dir, tmp_path):
+    record = sweep_dir / NAMES[1] / "record.json"
+    runs.write_json(record, runs.read_json(record) | {"git_commit": None, "source_sha256": "another"})
+    again, empty = shutil.copytree(sweep_dir, tmp_path / "again"), tmp_path / "empty"
+    found = [sort_out(at_two_weights, folder, rerun=False) for folder in (sweep_dir, again, empty)]
+    changed = "finished runs are kept, though the code has changed since (an unknown commit then)"
+    counts = [f"  {sweep_dir.name}: 2 of 2", "  again: 2 of 2", "  empty: 0 of 2"]
+    lines = [f"{count} runs are done already" for count in counts]
+    assert list(remarks(found)) == [*lines, f"  {sweep_dir.name}; again: {changed}"]
+    assert list(remarks(found[:2])) == [*lines[:2], f"  all: {changed}"]
 
 
 # ---- where things are written

@@ -235,7 +235,7 @@ def test_runs_that_are_older_than_a_parameter_differ_from_a_sweep_at_another_val
     (sweep,) = plan(command.parser().parse_args([*arguments, "--kl-weights", "2"])).sweeps
     found = sort_out(sweep, folder, rerun=False)
     assert [run.name for run in found.missing] == ["kl_02.00_seed0", "kl_02.00_seed1"]
-    assert list(remarks(found)) == [
+    assert list(remarks([found])) == [
         "0 of 2 runs are done already",
         "1 run was made before learning_rate and threads existed: it counts as learning_rate 0.001, threads 1",
     ]

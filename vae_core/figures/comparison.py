@@ -41,14 +41,15 @@ def rate_distortion(losses: Mapping[str, pd.DataFrame], title: str) -> Figure:
     axes.set(xlabel="rate [nats/image]", ylabel="distortion [nats/image]", title=title)
     axes.xaxis.set_major_formatter("{x:g}")
     bounds = lines_of_equal_bound(axes, low - margin)
-    axes.scatter(np.zeros(len(corners)), corners, marker="X", s=110, color="black", zorder=3, label="no information")
+    crosses = np.column_stack([np.zeros(len(corners)), corners])
+    axes.scatter(*crosses.T, marker="X", s=110, color="black", zorder=3, label="no information")
     for table, look in zip(tables, _looks(len(tables)), strict=True):
         errors = {"xerr": table["rate_std"].fillna(0), "yerr": table["distortion_std"].fillna(0)}
         axes.errorbar(table["rate_mean"], table["distortion_mean"], **errors, elinewidth=0.8, **look)
     for container, label in zip(axes.containers, losses, strict=True):
         container.set_label(label)
     _legend(figure, axes)
-    taken = taken_places(axes, everything[["rate_mean", "distortion_mean"]].to_numpy())
+    taken = taken_places(axes, np.concatenate([everything[["rate_mean", "distortion_mean"]], crosses]))
     for table in tables:
         places = list(zip(weight_names(table["kl_weight"]), table["rate_mean"], table["distortion_mean"], strict=True))
         for name, *place in places if len(tables) <= len(LINE_COLORS) else {places[0], places[-1]}:

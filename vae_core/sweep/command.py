@@ -86,9 +86,7 @@ def announcement(planned: Plan, found: Sequence[Found], results: Path, options: 
     base, several = results / planned.place, len(found) > 1
     if several:
         yield f"{sum(len(each.sweep.runs) for each in found):,} runs in {len(found)} folders of {shown(base)}:"
-    for each in found:
-        for remark in remarks(each):
-            yield f"  {each.sweep_dir.name}: {remark}" if several else remark
+    yield from remarks(found)
     if missing := sum(len(each.missing) for each in found):
         where, workers = shown(base if several else found[0].sweep_dir), min(options.workers, missing)
         by = f"on the cluster at {options.scheduler}" if options.scheduler else f"{workers} at a time"

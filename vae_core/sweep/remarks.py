@@ -8,11 +8,28 @@ from vae_core.provenance import provenance
 from vae_core.sweep.found import Found
 
 
-def remarks(found: Found) -> Iterator[str]:
-    """What to say of a sweep before it starts: what is done, by which code, what is not counted and why."""
+def remarks(found: Sequence[Found]) -> Iterator[str]:
+    """What to say of sweeps before they start: what is done, by which code, what is not counted and why.
+
+    What is true of several folders is said once.
+    """
+    several = len(found) > 1
+    folders: dict[str, list[str]] = {}
+    for each in found:
+        done = f"{len(each.done)} of {len(each.sweep.runs)} runs are done already"
+        yield f"  {each.sweep_dir.name}: {done}" if several else done
+        for remark in _exceptions(each):
+            folders.setdefault(remark, []).append(each.sweep_dir.name)
+    for remark, names in folders.items():
+        yield f"  {'all' if len(names) == len(found) else '; '.join(names)}: {remark}" if several else remark
+
+
+def _exceptions(found: Found) -> Iterator[str]:
+    """What is not as usual in the folder of a sweep."""
     missing = {run.name for run in found.missing}
     records = [runs.read_json(folder / runs.RECORD) for folder in found.done]
-    yield f"{len(records)} of {len(found.sweep.runs)} runs are done already{_other_code(records)}"
+    if commits := _other_code(records):
+        yield f"finished runs are kept, though the code has changed since ({commits} then)"
     if elsewhere := _other_versions(records):
         yield f"made with other versions, and kept: {elsewhere}"
     for absent, number in Counter(found.lacking.values()).items():
@@ -27,11 +44,10 @@ def remarks(found: Found) -> Iterator[str]:
 
 
 def _other_code(records: Sequence[Mapping[str, object]]) -> str:
-    """A remark if the code is not that of all finished runs."""
+    """The commits of the finished runs whose code is not what is here."""
     here = provenance()
     others = [record for record in records if not _is_same_code(record, here)]
-    commits = dict.fromkeys(_short(record.get("git_commit")) for record in others)
-    return f"; the code has changed since ({', '.join(commits)} then), they are kept" if others else ""
+    return ", ".join(dict.fromkeys(_short(record.get("git_commit")) for record in others))
 
 
 def _short(commit: object) -> str:
