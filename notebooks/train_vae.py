@@ -87,7 +87,8 @@ figures.image_row(data.validation_images[:10], data.description, names)
 
 # %%
 vae = models.vae_of_settings(settings, -(-len(data.train_images) // batch_size), data.image_shape)
-some, points = slice(2000), latent.fixed_points(latent_dim, cells=12)
+some, few = slice(2000), latent.grid_cells(data.image_shape, most=12)
+points = latent.fixed_points(latent_dim, few)
 recorder = training.Recorder(
     training.spread_epochs(epochs),
     codes=partial(latent.encode_means, vae, data.validation_images[some]),
@@ -181,7 +182,8 @@ figures.save_figure(run / "traversals.png", sheet)
 # looks like real images? Codes outside this window do not show in it: the line below says how many lie inside.
 
 # %%
-axes = latent.uniform_axes(dimensions=len(shown))
+cells = latent.grid_cells(data.image_shape)
+axes = latent.uniform_axes(cells, dimensions=len(shown))
 manifold, share = latent.decode_grid(vae, axes, shown), latent.share_within(codes, axes)
 title = f"{data.name}: decoded grid on [-3, 3] at kl_weight {kl_weight:g}"
 figure = figures.decoder_manifold(manifold, axes, title, share, shown, latent_dim)
@@ -192,7 +194,7 @@ figures.save_figure(run / "decoder_manifold.png", figure, colors=24)
 # other dimensions, this is what samples look like, sorted by place.
 
 # %%
-quantiles = latent.quantile_axes(dimensions=len(shown))
+quantiles = latent.quantile_axes(cells, len(shown))
 at_quantiles, share = latent.decode_grid(vae, quantiles, shown), latent.share_within(codes, quantiles)
 title = f"{data.name}: decoded grid at prior quantiles, kl_weight {kl_weight:g}"
 figure = figures.decoder_manifold(at_quantiles, quantiles, title, share, shown, latent_dim)
@@ -203,7 +205,7 @@ figures.save_figure(run / "decoder_manifold_quantiles.png", figure, colors=24)
 # kinds of images than the other two?
 
 # %%
-occupied = latent.occupied_axes(codes)
+occupied = latent.occupied_axes(codes, cells)
 where_codes_are, share = latent.decode_grid(vae, occupied, shown), latent.share_within(codes, occupied)
 title = f"{data.name}: decoded grid over the occupied region, kl_weight {kl_weight:g}"
 figure = figures.decoder_manifold(where_codes_are, occupied, title, share, shown, latent_dim)
@@ -260,7 +262,7 @@ kept = runs.Latent(
     epoch_codes=np.array(recorder.kept["codes"])[..., shown],
     epoch_labels=data.validation_labels[some],
     epoch_manifolds=recorder.kept["manifolds"],
-    epoch_axes=latent.quantile_axes(cells=12, dimensions=len(shown)),
+    epoch_axes=latent.quantile_axes(few, len(shown)),
     traversals=traversals,
     traversal_dimensions=dimensions,
     traversal_positions=positions,

@@ -132,6 +132,12 @@ def test_uniform_axes_span_the_window_of_tutorial_004():
     assert uniform_axes() == pytest.approx(np.stack([np.linspace(-3, 3, 30)] * 2))
 
 
+@pytest.mark.parametrize(("shape", "cells"), [((8, 8, 1), 30), ((28, 28, 1), 30), ((20, 32, 3), 26), ((64, 64, 3), 13)])
+def test_a_grid_has_no_more_pixels_than_one_of_mnist(shape, cells):
+    assert latent.grid_cells(shape) == cells
+    assert latent.grid_cells((64, 64), most=12) == 5
+
+
 def test_occupied_axes_cover_98_percent_of_each_dimension(rng):
     mean = rng.normal(size=(5000, 2)) * [30, 0.1] + [7, -2]
     axes = occupied_axes(mean, cells=5)

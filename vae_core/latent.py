@@ -142,6 +142,14 @@ def decode_points(vae: VAE, z: np.ndarray) -> np.ndarray:
     return images.reshape(*z.shape[:2], *images.shape[1:])
 
 
+def grid_cells(image_shape: Sequence[int], most: int = 30) -> int:
+    """How many cells of a grid each way: so many of 28 x 28 pixels, of larger images fewer, so that each is seen.
+
+    image_shape: (height, width, ...)
+    """
+    return max(4, min(most, most * 28 // max(image_shape[:2])))
+
+
 def uniform_axes(cells: int = 30, limit: float = 3.0, dimensions: int = 2) -> np.ndarray:
     """Latent coordinates at equal distances on [-limit, limit], like tutorial 004's manifold: (dimensions, cells)."""
     return np.tile(np.linspace(-limit, limit, cells), (dimensions, 1))

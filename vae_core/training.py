@@ -25,7 +25,7 @@ from vae_core.errors import InputError
 from vae_core.models import VAE
 from vae_core.progress import progress_bar
 
-HELD = 1 << 26  # bytes of images that TensorFlow has a copy of; of more it has half as many at a time
+HELD = 1 << 26  # bytes of images that TensorFlow has a copy of; of more it has a quarter as many at a time
 
 
 def use_threads(threads: int) -> None:
@@ -130,7 +130,7 @@ def compiled_epoch(step, inputs, batch_size: int, jit_compile: bool = True, seen
     Returns a function of the order of the images, shape (N,).
     """
     images = [rows for rows in tf.nest.flatten(inputs) if isinstance(rows, ByteImages)]
-    parts = 1 if (size := sum(rows.bytes.nbytes for rows in images)) <= HELD else -(-2 * size // HELD)
+    parts = 1 if (size := sum(rows.bytes.nbytes for rows in images)) <= HELD else -(-4 * size // HELD)
     held = _held(inputs, slice(None)) if parts == 1 else None
 
     def gathered(inputs, batch):

@@ -173,7 +173,7 @@ def test_a_traversal_has_a_row_per_dimension_and_a_column_per_position(rng):
     images = rng.random((2, 3, 4, 5, 3))
     axes = figures.traversal_sheet(images, [7, 3], np.array([-3.0, 0.0, 3.0]), np.array([2.0, 0.5]), "").axes[0]
     shown = axes.images[0].get_array()
-    np.testing.assert_array_equal(shown[5:9, 12:17], images[1, 2])
+    np.testing.assert_allclose(shown[5:9, 12:17] / 255, images[1, 2], atol=0.5 / 255)
     assert [text.get_text() for text in axes.get_yticklabels()] == ["z[7]  2.00", "z[3]  0.50"]
     assert [text.get_text() for text in axes.get_xticklabels()] == ["-3", "0", "3"]
     assert axes.get_yticks()[1] == pytest.approx(6.5)  # the middle of pixels 5 to 8
@@ -182,7 +182,7 @@ def test_a_traversal_has_a_row_per_dimension_and_a_column_per_position(rng):
 def test_a_decoded_grid_in_colour_says_which_dimensions_it_has_and_that_the_others_are_at_0(rng):
     images, coordinates = rng.random((2, 2, 4, 5, 3)), np.array([[-1.0, 1.0], [-1.0, 1.0]])
     axes = figures.decoder_manifold(images, coordinates, "", 0.25, (7, 3), 10).axes[0]
-    np.testing.assert_array_equal(axes.images[0].get_array()[:4, 5:], images[0, 1])
+    np.testing.assert_allclose(axes.images[0].get_array()[:4, 5:] / 255, images[0, 1], atol=0.5 / 255)
     assert axes.get_xlabel() == "z[7]\n25.0% of the test codes lie in this window; other dimensions (8) are at 0"
     assert axes.get_ylabel() == "z[3]"
     strip = figures.decoder_manifold(images[:1], coordinates[:1], "", 0.25, (0,), 1).axes[0]

@@ -37,7 +37,8 @@ def tile(images: np.ndarray) -> np.ndarray:
 def show_image(axes: Axes, image: np.ndarray, **look) -> None:
     """An image in [0, 1], (height, width), (height, width, 1) or (height, width, 3)."""
     if image.shape[2:] == (3,):
-        axes.imshow(np.clip(image, 0, 1), **look)  # vmin and vmax do that for grey ones
+        in_bytes = (255 * image.clip(0, 1)).round().astype(np.uint8)  # a grid of large images has millions of pixels
+        axes.imshow(in_bytes, **look)
     else:
         axes.imshow(image.reshape(image.shape[:2]), cmap="gray", vmin=0, vmax=1, **look)
 
