@@ -16,7 +16,9 @@ from vae_core.startup import prepare
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write explorer.html from run folders. Returns 2 if there is nothing to show, or nowhere to write it."""
-    parser = argparse.ArgumentParser(prog="python -m vae_core.explorer", description=(__doc__ or "").partition("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m vae_core.explorer", description="Write explorer.html from run folders."
+    )
     parser.add_argument("sweep_dir", help="folder of a sweep, such as results/kl_sweep/mnist, or of one run")
     parser.add_argument(
         "--kl-weights", type=float, nargs="+", default=(), metavar="WEIGHT", help="those to show; default: all"

@@ -33,7 +33,9 @@ def main(
     Returns 0 if all went well, 1 if some failed, 2 for wrong usage, 130 if it was interrupted.
     """
     parser = argparse.ArgumentParser(
-        prog="python -m vae_core.sweep.lessons", description=(__doc__ or "").partition("\n")[0]
+        prog="python -m vae_core.sweep.lessons",
+        description="Run every lesson at its full settings, in reading order. Started again, it skips the run folders "
+        "that are done.",
     )
     parser.add_argument("--results", metavar="DIR", default=runs.RESULTS, help="where to write; default: %(default)s")
     try:
