@@ -276,7 +276,12 @@ def update_record(folder: Path, notebook_seconds: float) -> None:
 def file_hashes(folder: Path) -> dict[str, str]:
     """SHA-256 of every file in the folder but the record."""
     files = sorted(path for path in folder.iterdir() if path.is_file() and path.name != RECORD)
-    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    return {path.name: _sha256(path) for path in files}
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def is_done(folder: Path) -> bool:

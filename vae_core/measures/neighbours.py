@@ -51,5 +51,5 @@ def _within(x: np.ndarray, centres: np.ndarray, radii: np.ndarray) -> np.ndarray
 
 def _squared_distances(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Of each row of x to each of y, by one matrix product: (N, numbers), (M, numbers) to (N, M)."""
-    squares = np.square(x).sum(axis=1)[:, None] - 2 * (x @ y.T) + np.square(y).sum(axis=1)
-    return np.maximum(squares, 0)
+    of_x, of_y = (np.einsum("ij,ij->i", rows, rows) for rows in (x, y))  # without an array of all squares
+    return np.maximum(of_x[:, None] - 2 * (x @ y.T) + of_y, 0)
