@@ -38,7 +38,7 @@ READING_ORDER = (
     Entry(
         "kl_schedules",
         "warm-up, cycles, free bits and targets beside a constant weight: which differences are found",
-        35,
+        40,
         "notebook",
     ),
     Entry("dense_vae_fashion", "tutorial 000: a forgotten mean, and a grid between codes", 6, "run"),
