@@ -117,13 +117,6 @@ def test_the_comparison_of_two_sweeps_has_its_table_its_figures_and_what_differs
     assert again == (output / "comparison.csv").read_text()
 
 
-def test_sweeps_that_cannot_be_compared_have_no_comparison_and_nothing_went_wrong(two, tmp_path, capfd):
-    other = sweep(tmp_path / "gaussian", likelihood="gaussian")
-    assert collect.compare([Path(two[0]), other], tmp_path / "out", tmp_path / "out") == {}
-    assert "no comparison: " in capfd.readouterr().err
-    assert not (tmp_path / "out").exists()
-
-
 def test_a_sweep_is_made_anew_from_its_run_folders_alone(digits_sweep, tmp_path, capsys):
     sweep_dir = tmp_path / digits_sweep[0].name
     shutil.copytree(digits_sweep[0], sweep_dir, ignore=shutil.ignore_patterns("*.ipynb", "loss_table*", "explorer*"))

@@ -14,7 +14,6 @@ from vae_core.execution.bar import StepsBar
 from vae_core.execution.notebook import execute_notebook, last_line
 from vae_core.execution.places import replace_notebook
 from vae_core.explorer.page import write_explorer
-from vae_core.report.comparison import read_sweeps
 from vae_core.report.published import renew_pages
 from vae_core.report.sheets import draw_lesson_sheets, draw_sheets, write_tables
 
@@ -50,17 +49,11 @@ def collect(notebook: str, sweep_dir: Path, workspace: Path) -> dict[str, str]:
 def compare(folders: Sequence[Path], target: Path, workspace: Path) -> dict[str, str]:
     """Execute the comparison of several sweeps, which writes its table and figures into the folder `target`.
 
-    Returns what went wrong, by the name of what was to be written. Sweeps that cannot be compared, such as those of two
-    kinds of likelihood, have no comparison: a message says why, and nothing went wrong.
+    Returns what went wrong, by the name of what was to be written.
     """
     parameters = {"folders": [os.path.relpath(folder.resolve(), target) for folder in folders], "output": "."}
     with StepsBar("comparing", [COMPARISON_FILE]) as bar:
         bar.step(COMPARISON_FILE)
-        try:
-            read_sweeps(folders)
-        except InputError as error:
-            bar.say(f"no comparison: {error}")
-            return {}
         try:
             _execute(COMPARISON, parameters, target / COMPARISON_FILE, workspace)
         except Exception as error:  # whatever it is

@@ -59,7 +59,7 @@ def sweep(options: argparse.Namespace, notebooks: Path, usual: Mapping[str, obje
     if options.dry_run:
         print("\n".join(announcement(planned, found, results, options)))
         return 0
-    comparison = [base / planned.comparison] if planned.comparison else []
+    comparison = [base / planned.comparison] if planned.comparison and not planned.no_comparison else []
     with ExitStack() as stack:
         places = sorted({*(each.sweep_dir for each in found), *comparison})
         for place in places:
@@ -87,6 +87,8 @@ def announcement(planned: Plan, found: Sequence[Found], results: Path, options: 
     if several:
         yield f"{sum(len(each.sweep.runs) for each in found):,} runs in {len(found)} folders of {shown(base)}:"
     yield from remarks(found)
+    if reason := planned.no_comparison:
+        yield f"  there will be no comparison: {reason}"
     if missing := sum(len(each.missing) for each in found):
         where, workers = shown(base if several else found[0].sweep_dir), min(options.workers, missing)
         by = f"on the cluster at {options.scheduler}" if options.scheduler else f"{workers} at a time"

@@ -12,7 +12,8 @@ from vae_core.dataset import Dataset
 from vae_core.environment import check_backend
 from vae_core.errors import InputError
 from vae_core.parameters import check_parameters
-from vae_core.settings import check_settings
+from vae_core.report.captions import incomparable
+from vae_core.settings import DEFAULTS, check_settings
 from vae_core.sweep.axes import axes, combinations, declared_parameters, default_values, label
 from vae_core.sweep.folders import comparison_name, sweep_name
 
@@ -69,6 +70,12 @@ class Plan:
     def place(self) -> Path:
         """The folder in the results for the sweeps of this notebook and data set."""
         return Path("kl_sweep" if self.notebook == runs.REFERENCE else f"lessons/{self.notebook}", self.dataset)
+
+    @property
+    def no_comparison(self) -> str:
+        """Why the sweeps cannot stand side by side; empty if they can."""
+        first, *others = (DEFAULTS | sweep.runs[0].config for sweep in self.sweeps)
+        return next(filter(None, (incomparable(first, other) for other in others)), "")
 
 
 def plan(
