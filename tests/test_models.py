@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 from keras import ops
 
+from vae_core.errors import InputError
 from vae_core.likelihoods import BERNOULLI
 from vae_core.losses import kl_divergence
 from vae_core.models import (
@@ -312,6 +313,14 @@ def test_a_target_that_cannot_be_met_leaves_the_weight_at_its_limit(few, target,
 
 
 @pytest.mark.slow
+def test_a_target_below_what_any_decoder_reaches_is_refused_before_the_first_epoch(digits):
+    floor = BERNOULLI.floor(digits.train_images)
+    vae = reference_vae(1.0, seed=0, hidden_units=8, target_distortion=floor - 1)
+    with pytest.raises(InputError, match=rf"^no model has a target_distortion of .*cannot be below {floor:.2f}$"):
+        train(vae, digits, epochs=1, batch_size=128, seed=0)
+    reference_vae(1.0, seed=0, hidden_units=8, target_distortion=floor + 1).check(digits.train_images)
+
+
 def test_a_target_distortion_is_met_by_a_weight_between_the_limits(digits):
     vae = reference_vae(1.0, seed=0, hidden_units=128, target_distortion=353.0)
     history, _ = train(vae, digits, epochs=40, batch_size=32, seed=0)

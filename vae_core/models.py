@@ -133,6 +133,9 @@ class VAE(keras.Model):
         """What `call` takes of a data set's images and labels: the images."""
         return images
 
+    def check(self, images):
+        """Raise InputError if training on these images cannot reach what the model is for; here it always can."""
+
     def call(self, images):
         """Mean and log-variance of q(z|x), each (batch, latent_dim), and the decoder's outputs for one draw."""
         mean, log_var = self.encoder(images)
@@ -266,6 +269,14 @@ class GECO(VAE):
     def kl_weight_varies(self) -> bool:
         """It does."""
         return True
+
+    def check(self, images):
+        """Raise InputError for a target below the distortion of every decoder."""
+        if self.target_distortion < (floor := self.likelihood.floor(images)):
+            raise InputError(
+                f"no model has a target_distortion of {self.target_distortion:g}: "
+                f"that of the training images cannot be below {floor:.2f}"
+            )
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """That of the VAE; in training the weight changes for the next step."""

@@ -38,10 +38,12 @@ class CosineWarmUp(LearningRateSchedule):
 class Cyclical(LearningRateSchedule):
     """As many equal cycles as asked for: in each a straight line from 0 to the end, and the end for what is left.
 
-    end * min(1, tau / ramp),  tau = the fractional part of step * cycles / steps;  the end from step = steps on
+    end * min(1, tau / ramp),  tau = the share of the cycle that is over, in (0, 1], and 0 at the first step
 
-    Fu et al. 2019, arXiv:1903.10145, equation 6, with M = cycles, R = ramp and T = steps. They round the length of a
-    cycle up to whole steps, which can leave a short last one; here all are equal, so that the last one is complete.
+    From step = steps on it is the end. Fu et al. 2019, arXiv:1903.10145, equation 6, with M = cycles, R = ramp and T =
+    steps. They round the length of a cycle up to whole steps, which can leave a short last one; here all are equal, so
+    that the last one is complete. Where two cycles meet, this is the end of the first, theirs the 0 of the second: so
+    that what is validated and written at the end of an epoch belongs to the cycle that has ended.
     """
 
     def __init__(self, end: float, steps: int, cycles: int, ramp: float):
@@ -50,9 +52,9 @@ class Cyclical(LearningRateSchedule):
     def __call__(self, step):
         """The value at a step: a scalar."""
         step = ops.cast(step, "int32")
-        within = ops.cast(ops.mod(step * self.cycles, self.steps), "float32") / self.steps  # whole numbers are exact
-        value = self.end * ops.minimum(within / self.ramp, 1.0)
-        return ops.where(step < self.steps, value, self.end)
+        over = ops.mod(step * self.cycles - 1, self.steps) + 1  # 1 to steps; whole numbers are exact
+        value = self.end * ops.minimum(ops.cast(over, "float32") / self.steps / self.ramp, 1.0)
+        return ops.where(step == 0, 0.0, ops.where(step < self.steps, value, self.end))
 
     def get_config(self):
         """What `from_config` makes it of."""

@@ -57,8 +57,11 @@ def train(
     epoch took. `history_file` is rewritten after every epoch, so that others can see the progress. `after_epoch` is
     called with the number of epochs trained, the first time with 0; its time is not counted.
 
-    Raises InputError in the first epoch whose losses are not finite.
+    Raises InputError before the first epoch if the model cannot reach its target (`VAE.check`), and in the first one
+    whose losses are not finite.
     """
+    if not dataset.toss:  # what has been tossed can be told with certainty
+        vae.check(dataset.train_images)
     tf.get_logger().addFilter(_not_about_retracing)
     vae.optimizer.build(vae.trainable_variables)
     train_inputs = vae.inputs(dataset.train_images, dataset.train_labels)

@@ -134,6 +134,10 @@ def test_a_sweep_of_which_every_run_has_diverged_has_no_advice():
     assert advice.advice_page(gone) == "Every run has diverged: there is nothing to choose from."
 
 
+def test_of_one_weight_there_is_nothing_to_choose():
+    assert advice.advice_page(sweep_of([1.0], seeds=2)) == "There is one weight: nothing to choose from."
+
+
 def test_the_page_says_what_a_weight_is_where_it_is_found_or_on_a_distance():
     runs = sweep()
     found = Runs(runs.settings.assign(target_distortion=100.0), runs.measures, runs.folders)

@@ -43,6 +43,13 @@ def test_a_run_has_diverged_if_it_is_far_above_a_code_that_says_nothing(distorti
     assert diverged(measures).tolist() == [gone]
 
 
+def test_a_density_is_measured_against_its_own_range():
+    """On digits after ten epochs with a learned variance, which was 0.37 on its way down: healthy."""
+    young = pd.DataFrame({"distortion": [367.2], "rate": 3.6, "zero_information_distortion": -34.0})
+    assert diverged(young).tolist() == [True]
+    assert diverged(young.assign(entropy_floor=-3983.6)).tolist() == [False]
+
+
 def test_the_table_names_diverged_runs_and_its_means_are_those_of_the_others(tmp_path):
     runs = sweep_with((0.0, 0), (4.0, 0), (4.0, 1))
     losses = tables.loss_table(runs).set_index("kl_weight")

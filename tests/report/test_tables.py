@@ -97,7 +97,7 @@ def test_without_labels_the_drawn_table_has_precision_and_recall_and_those_of_tr
         ({"kl_schedule": "linear"}, "the weight rises on a straight line from 0 over the first 10 epochs."),
         ({"kl_schedule": "cyclical", "kl_cycles": 4, "kl_ramp": 0.5}, "goes through 4 cycles, in each from 0 on a"),
         ({"target_rate": 25.0, "kl_schedule": "cosine"}, "a target of 25). The target rises on half a cosine"),
-        ({"target_distortion": 100.0}, "Minimised: the rate, held to a distortion of 100 at most."),
+        ({"target_distortion": 100.0}, "Minimised: the rate, at a distortion of 100 at most if training reaches it."),
         ({"likelihood": "gaussian", "pixel_variance": 0.5}, "of a density (a Gaussian of variance 0.5 in each pixel)"),
     ],
 )

@@ -281,6 +281,7 @@ def test_auto_is_settled_before_the_runs_start(tmp_path, monkeypatch, capsys):
             ["-p", "batch_size", "64", "128", "-p", "learning_rate", "0.1", "0"],
             "batch_size 64, learning_rate 0: learning_rate must be greater than 0, not 0.0",
         ),
+        (["-p", "latent_dim=5"], "-p latent_dim=5: train_vae has no such parameter: write -p latent_dim 5"),
         (
             ["-p", "lerning_rate", "0.1"],
             "-p lerning_rate: train_vae has no such parameter; "

@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 
 from vae_core.figures.classes import scatter_classes, told_apart
 
+LARGEST = 25  # area of a dot, in square points
 GOLDEN = (5**0.5 - 1) / 2  # multiples of it, less their whole part, never come close to each other
 
 
@@ -16,8 +17,10 @@ def scatter_codes(
     """Codes in the colours of their classes, in a plane or in a strip.
 
     codes: (N, 2), or (N, 1) of a strip, in which each class has a band, the first at the top; labels: (N,)
+    size: of the dots at least, in square points; few codes have larger ones
     returns: where each code is, (N, 2)
     """
+    size = max(size, min(LARGEST, 10_000 / len(codes)))
     if codes.shape[1] == 2:
         scatter_classes(axes, codes, labels, class_names, size)
         return codes

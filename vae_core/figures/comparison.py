@@ -33,7 +33,8 @@ def rate_distortion(losses: Mapping[str, pd.DataFrame], title: str) -> Figure:
     tables = [table.sort_values("kl_weight") for table in losses.values()]
     everything = pd.concat(tables)
     corners = everything["zero_information_distortion_mean"].round(2).unique()
-    low, high = everything["distortion_mean"].min(), max(*corners, everything["distortion_mean"].max())
+    distortions = np.concatenate([corners, everything["distortion_mean"]])
+    low, high = distortions.min(), distortions.max()
     margin = 0.06 * (high - low)
     figure, axes = new_figure(11, 7)
     axes.set_xscale("symlog", linthresh=1, linscale=0.6)

@@ -28,23 +28,26 @@ FLOOR, LIMIT, GREY = "#bd1f01", "#832db6", "#888888"
 def rate_distortion(runs: Runs) -> Figure:
     """Every run in the plane of rate and distortion, with lines of equal negative ELBO and the limits of the plane.
 
-    The floor is the least distortion of any decoder. The corner is the code that says nothing, at rate 0. Beyond ln N
-    nats, N being the number of test images, a rate cannot be information about which image it was. Weights are written
-    beside their runs where there is room, those at both ends first.
+    The floor is the least distortion of any decoder; that of a density is far below all runs and not shown. The corner
+    is the code that says nothing, at rate 0. Beyond ln N nats, N being the number of test images, a rate cannot be
+    information about which image it was. Weights are written beside their runs where there is room, those at both ends
+    first.
     """
     measures, kl_weight = runs.measures, runs.settings["kl_weight"]
     first = measures.iloc[0]
     corner, limit = first["zero_information_distortion"], np.log(first["images"])
-    floor = first.get("entropy_floor", min(corner, measures["distortion"].min()))
+    has_floor = first.get("entropy_floor", -1) >= 0
+    floor = first["entropy_floor"] if has_floor else min(corner, measures["distortion"].min())
+    highest = max(corner, measures["distortion"].max())
     right = 2 * max(measures["rate"].max(), limit)
-    top = max(corner, measures["distortion"].max()) + 12
+    top = highest + max(12, 0.06 * (highest - floor))
     figure, axes = new_figure(11, 6.6)
     axes.set_xscale("symlog", linthresh=1, linscale=0.6)
     axes.set(xlim=(-0.1, right), ylim=(floor - 8, top))
     axes.set(xlabel="rate [nats/image]", ylabel="distortion [nats/image]")
     axes.xaxis.set_major_formatter("{x:g}")
     bounds = lines_of_equal_bound(axes, floor)
-    if "entropy_floor" in first:
+    if has_floor:
         axes.axhline(floor, color=FLOOR, linewidth=1.5)
         words = {"xytext": (-6, 3), "textcoords": "offset points", "color": FLOOR, "ha": "right", "va": "bottom"}
         axes.annotate(f"no decoder is below {floor:.1f}", (right, floor), **words)

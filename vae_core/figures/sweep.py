@@ -120,8 +120,9 @@ def loss_curves(histories: Mapping[float, pd.DataFrame], title: str) -> Figure:
     if not _within_a_decade(panels[1]):  # a collapsed rate is 0, an unweighted one goes into the hundreds
         panels[1].set_yscale("symlog", linthresh=0.1)
         panels[1].yaxis.set_major_formatter("{x:g}")
-    panels[2].set_yscale("log")
-    _plain_numbers(panels[2])
+    if panels[2].dataLim.y0 > 0:  # that of a density may be below
+        panels[2].set_yscale("log")
+        _plain_numbers(panels[2])
     handles = np.array(panels[0].lines)[evenly(len(histories), NAMED)]
     heading = "kl_weight" + (f"\n({len(handles)} of {len(histories)})" if len(handles) < len(histories) else "")
     figure.legend(handles=list(handles), loc="outside right center", title=heading, frameon=False)

@@ -54,6 +54,8 @@ def advice_page(runs: Runs) -> str:
     """`advice` as Markdown, with what can be said of its uncertainty."""
     if not sound(runs).folders:
         return "Every run has diverged: there is nothing to choose from."
+    if sound(runs).settings["kl_weight"].nunique() == 1:
+        return "There is one weight: nothing to choose from."
     notes = [_certainty(runs.settings["seed"].nunique()), *_notes(runs)]
     return f"{advice(runs).to_markdown(disable_numparse=True)}\n\n{' '.join(notes)}"
 

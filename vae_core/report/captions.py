@@ -48,8 +48,8 @@ def minimised(settings: Mapping[str, object]) -> str:
     """What training minimised, where it was not distortion + kl_weight * rate all the time; else nothing."""
     if (distortion := settings["target_distortion"]) is not None and not pd.isna(distortion):
         return (
-            f" Minimised: the rate, held to a distortion of {distortion:g} at most. The weight is found while training "
-            "(history.csv has it for each epoch), and kl_weight is where it starts."
+            f" Minimised: the rate, at a distortion of {distortion:g} at most if training reaches it. The weight is "
+            "found while training (history.csv has it for each epoch), and kl_weight is where it starts."
         )
     warmup, epochs = settings["kl_schedule"], settings["kl_warmup_epochs"]
     rising = {

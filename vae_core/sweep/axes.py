@@ -74,7 +74,8 @@ def _given(options: argparse.Namespace, declared: Mapping[str, dict]) -> Iterabl
             raise InputError(f"-p {name}: use {INSTEAD[name]} instead")
         if name not in declared:
             known = ", ".join(sorted(set(declared) - set(INSTEAD)))
-            raise InputError(f"-p {name}: {options.notebook} has no such parameter; for -p it has {known}")
+            hint = f": write -p {name.replace('=', ' ', 1)}" if name.partition("=")[0] in declared else ""
+            raise InputError(f"-p {name}: {options.notebook} has no such parameter{hint or f'; for -p it has {known}'}")
         if not values:
             raise InputError(f"-p {name}: give one value or several")
         if name in named:
