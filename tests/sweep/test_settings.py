@@ -237,8 +237,8 @@ def test_what_is_left_is_judged_by_the_runs_that_are_done(planned, tmp_path, mon
 def test_what_is_left_is_judged_by_a_table_if_nothing_is_done(planned, tmp_path, monkeypatch):
     monkeypatch.setattr(cost, "COLLECTED_SECONDS", 0)
     monkeypatch.setitem(cost.MINUTES, runs.REFERENCE, 2)
-    # On MNIST it would be 25 s, and 95 s for 20 epochs over 55,000 images; digits has 1,200 to train with.
-    seconds = 25 + 95 * (200_000 / 20) * (1_200 / 55_000)
+    # On MNIST it would be 40 s, and 80 s for 20 epochs over 55,000 images; digits has 1,200 to train with.
+    seconds = 40 + 80 * (200_000 / 20) * (1_200 / 55_000)
     (words,) = words_of(planned("--epochs", 200_000), tmp_path, workers=1)
     assert words.startswith(f"about {2 * seconds / 3600:.1f} hours (a rough estimate, as none is done yet), ")
 

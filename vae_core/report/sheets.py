@@ -208,7 +208,7 @@ def _sample_words(losses: pd.DataFrame, kl_weights: Iterable[float]) -> dict[flo
 
 def _judged(scores: pd.Series, source: str) -> str:
     classes, confidence = scores[f"{source}_classes_mean"], scores[f"{source}_confidence_mean"]
-    return f"{classes:.3g} class{'es' * (classes != 1)}, judge's confidence {confidence:.2f}"
+    return f"{classes:.3g} {'class' if classes == 1 else 'classes'}, judge's confidence {confidence:.2f}"
 
 
 def _among_neighbours(scores: pd.Series, source: str) -> str:
