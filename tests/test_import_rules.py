@@ -13,10 +13,11 @@ MODULES = {
     ".".join(path.relative_to(runs.PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__"): path
     for path in runs.PACKAGE.rglob("*.py")
 }
-ROOMS = ("measures", "figures", "execution", "sweep", "report", "explorer", "lessons")
+ROOMS = ("measures", "collapse", "figures", "execution", "sweep", "report", "explorer", "lessons")
 MAY_IMPORT = {  # besides the modules in the root of the package, which every room may
     "core": set(),
     "measures": set(),
+    "collapse": set(),
     "figures": set(),
     "lessons": {"measures", "figures"},
     "execution": set(),
