@@ -17,7 +17,7 @@ ROOMS = ("measures", "collapse", "figures", "execution", "sweep", "report", "exp
 MAY_IMPORT = {  # besides the modules in the root of the package, which every room may
     "core": set(),
     "measures": set(),
-    "collapse": set(),
+    "collapse": {"execution"},
     "figures": set(),
     "lessons": {"measures", "figures"},
     "execution": set(),

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from vae_core.errors import InputError
 from vae_core.parameters import check_choice, check_parameters
 
+KL_WEIGHTS = (0.0, 0.02, 0.1, 0.5, 1.0, 2.0, 10.0, 20.0)  # of a sweep that is told none
 CHOICES = {
     "kl_schedule": ("constant", "linear", "cosine", "cyclical"),
     "likelihood": ("bernoulli", "continuous_bernoulli", "gaussian", "gaussian_learned_variance"),

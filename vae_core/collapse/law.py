@@ -25,6 +25,7 @@ import numpy as np
 from vae_core.collapse.pixels import PixelVariance
 from vae_core.dataset import ByteImages
 
+ROUNDING = 1e-9  # eigenvalues below this share of the largest are 0 but for rounding
 BLOCK = 1 << 22  # pixels at a time, which are 32 MB in double precision
 
 
@@ -65,8 +66,9 @@ def collapse_weights(found: Moments, pixel_variance: PixelVariance, rarest: floa
     nearest = np.minimum(found.mean, 1 - found.mean)
     kept = (own > 0) & (nearest > rarest) if rarest else own > 0
     scale = 1 / np.sqrt(pixel_variance(found.mean, own)[kept])
-    weights = np.linalg.eigvalsh(found.covariance[np.ix_(kept, kept)] * np.outer(scale, scale))[::-1]
-    return np.concatenate([weights.clip(min=0), np.zeros(len(own) - len(weights))])
+    weights = np.linalg.eigvalsh(found.covariance[np.ix_(kept, kept)] * np.outer(scale, scale))[::-1].copy()
+    weights[weights < ROUNDING * weights.max(initial=0)] = 0
+    return np.concatenate([weights, np.zeros(len(own) - len(weights))])
 
 
 def units_alive(kl_weight: float, weights: np.ndarray, latent_dim: int | None = None) -> int:

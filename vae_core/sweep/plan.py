@@ -13,11 +13,10 @@ from vae_core.environment import check_backend
 from vae_core.errors import InputError
 from vae_core.parameters import check_parameters
 from vae_core.report.captions import incomparable
-from vae_core.settings import DEFAULTS, check_settings
+from vae_core.settings import DEFAULTS, KL_WEIGHTS, check_settings
 from vae_core.sweep.axes import axes, combinations, declared_parameters, default_values, label
 from vae_core.sweep.folders import comparison_name, sweep_name
 
-KL_WEIGHTS = (0.0, 0.02, 0.1, 0.5, 1.0, 2.0, 10.0, 20.0)
 DIGITS = 12  # of a weight: np.arange(0, 1, 0.1) has 0.30000000000000004, which is meant as 0.3
 PLACES = ("dataset", "data_dir", "run_dir")  # parameters of a notebook that are no settings of the model
 INSIDE = ("kl_weight", "seed")  # what differs between the runs of one sweep

@@ -1,0 +1,75 @@
+"""What `python -m vae_core.collapse` prints, in this process and as a program."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from vae_core.collapse.command import main
+from vae_core.collapse.law import collapse_weights, moments
+from vae_core.collapse.pixels import pixel_variance
+
+
+def said(capsys, *arguments) -> str:
+    assert main(["--dataset", "digits", *map(str, arguments)]) == 0
+    return capsys.readouterr().out
+
+
+def test_the_program_says_on_one_screen_when_units_die_and_loads_no_keras():
+    code = (
+        "import sys; from vae_core.collapse.command import main; code = main(['--dataset', 'digits']); "
+        "sys.exit(code or 'keras' in sys.modules)"
+    )
+    finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (finished.returncode, finished.stderr) == (0, "")
+    lines = finished.stdout.splitlines()
+    assert len(lines) < 24
+    assert max(map(len, lines)) <= 80
+    assert "   1    31.58  " + 40 * "#" in lines
+    assert "   4    15.97  " + 20 * "#" in lines
+    assert "at kl_weight    0 0.02  0.1  0.5    1    2   10   20" in lines
+    assert (
+        "units alive    61   61   54   33   26   17    6    3" in lines
+    )  # of 64 numbers, enlarged to 784, 3 never vary
+
+
+def test_likelihood_binarise_and_weights_are_those_that_are_asked_for(capsys, digits):
+    gaussian = collapse_weights(moments(digits.train_images), pixel_variance("gaussian", 0.5))
+    words = said(capsys, "--likelihood", "gaussian", "--pixel-variance", 0.5, "--kl-weights", gaussian[2], 1e6)
+    assert f"   1 {gaussian[0]:>8.2f}  #" in words
+    assert words.split("units alive")[1].split()[:2] == ["2", "0"]
+    tossed = said(capsys, "--binarise", "each_epoch")
+    assert "tossed anew in each epoch" in tossed
+    assert "   1    31.58" not in tossed
+
+
+def test_own_images_are_read(tmp_path, capsys, rng):
+    np.save(tmp_path / "own.npy", rng.integers(256, size=(300, 8, 9, 3), dtype=np.uint8))
+    assert main(["--dataset", str(tmp_path / "own.npy")]) == 0
+    assert "240 training images" in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--dataset", "nonsense"], "unknown data set 'nonsense'"),
+        (["--dataset", "digits", "--likelihood", "poisson"], "argument --likelihood: invalid choice: 'poisson'"),
+        (["--dataset", "digits", "--pixel-variance", "2"], "bernoulli has no pixel_variance to choose"),
+        (["--dataset", "digits", "--kl-weights", "-1"], "kl_weight must be at least 0"),
+        (["--dataset", "digits", "--likelihood", "gaussian", "--binarise", "threshold"], "gaussian is a density"),
+        (["--datasets", "x", "more"], "unrecognized arguments: --datasets x more"),
+    ],
+)
+def test_wrong_usage_is_one_line(arguments, message, capsys):
+    assert main(arguments) == 2
+    out, error = capsys.readouterr()
+    assert out == ""
+    assert error.startswith(f"collapse: {message}")
+    assert error.count("\n") == 1
+
+
+def test_images_that_are_too_large_are_refused(tmp_path, capsys):
+    np.save(tmp_path / "large.npy", np.random.default_rng(0).integers(256, size=(200, 64, 64, 3), dtype=np.uint8))
+    assert main(["--dataset", str(tmp_path / "large.npy")]) == 2
+    assert "4,096 numbers at most, these have 12,288" in capsys.readouterr().err
