@@ -66,9 +66,8 @@ def screen(dataset: Dataset, settings: dict[str, object], kl_weights: Sequence[f
     yield ""
     yield from textwrap.wrap(
         f"No model has more units than its latent_dim. Above {weights[0]:.2f} a code that says nothing is stable, "
-        f"whatever the network. Without pixels that are almost always black or white (mean within {RARE:g} of it) the "
-        f"first two units die at {common[0]:.2f} and {common[1]:.2f}. All this is told from the images: nothing was "
-        "trained.",
+        f"whatever the network. Without pixels whose mean is within {RARE:g} of black or white the first two units die "
+        f"at {common[0]:.2f} and {common[1]:.2f}. All this is told from the images: nothing was trained.",
         80,
     )
 

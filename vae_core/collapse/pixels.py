@@ -1,7 +1,6 @@
 """How far a pixel may be from its mean: the variance that a likelihood gives it. Imports no Keras."""
 
 from collections.abc import Callable
-from functools import partial
 
 import numpy as np
 
@@ -27,15 +26,11 @@ def pixel_variance(likelihood: str, variance: float = 1.0) -> PixelVariance:
     variances = {
         "bernoulli": lambda mean, found: mean * (1 - mean),
         "continuous_bernoulli": lambda mean, found: continuous_bernoulli_variance(mean),
-        "gaussian": partial(_equal, variance),
+        "gaussian": lambda mean, found: np.full_like(mean, variance),
         "gaussian_learned_variance": lambda mean, found: np.full_like(mean, found.mean()),
     }
     check_choice("likelihood", likelihood, CHOICES["likelihood"])
     return variances[likelihood]
-
-
-def _equal(variance: float, mean: np.ndarray, found: np.ndarray) -> np.ndarray:
-    return np.full_like(mean, variance)
 
 
 def continuous_bernoulli_variance(mean: np.ndarray) -> np.ndarray:
