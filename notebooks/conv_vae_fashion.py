@@ -51,11 +51,11 @@ import os
 import pandas as pd
 from IPython.display import Markdown
 
-from vae_core import figures, latent, parameters, runs, training, tutorials
+from vae_core import figures, latent, models, parameters, runs, training, tutorials
 from vae_core.data import check_dataset, check_labelled, load_dataset
 from vae_core.lessons.conv_vae_fashion import figures as lesson_figures
 from vae_core.lessons.conv_vae_fashion import measures as lesson
-from vae_core.lessons.conv_vae_fashion import model, tutorial
+from vae_core.lessons.conv_vae_fashion import tutorial
 
 settings = {"kl_weight": kl_weight, "compared_kl_weight": compared_kl_weight, "epochs": epochs}
 settings |= {"batch_size": batch_size, "learning_rate": learning_rate, "point_z0": point_z0, "point_z1": point_z1}
@@ -82,13 +82,13 @@ figures.image_row(images, data.description, names)
 # The tutorial counts the draw of z as one more layer, without parameters.
 
 # %%
-tutorial.layer_table(model.four_conv_encoder(), tutorial.ENCODER_LAYERS)
+tutorial.layer_table(models.four_conv_encoder(), tutorial.ENCODER_LAYERS)
 
 # %% [markdown]
 # And of the decoder. Its last layer gives logits here and probabilities in the tutorial, which changes no parameter.
 
 # %%
-tutorial.layer_table(model.four_conv_decoder(), tutorial.DECODER_LAYERS)
+tutorial.layer_table(models.four_conv_decoder(), tutorial.DECODER_LAYERS)
 
 # %% [markdown]
 # ## Training

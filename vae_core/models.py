@@ -373,6 +373,28 @@ def transposed_convolutions(z):
     return layers.Conv2DTranspose(1, 3, padding="same", name="outputs")(x)  # (batch, 28, 28, 1)
 
 
+def four_conv_encoder(latent_dim: int = 2) -> keras.Model:
+    """Tutorial 002's: four convolutions, of which one halves the image, and a Dense relu layer of 32 units."""
+    images = keras.Input(IMAGE_SHAPE, name="images")
+    x = layers.Conv2D(32, 3, padding="same", activation="relu")(images)  # (batch, 28, 28, 32)
+    x = layers.Conv2D(64, 3, strides=2, padding="same", activation="relu")(x)  # (batch, 14, 14, 64)
+    x = layers.Conv2D(64, 3, padding="same", activation="relu")(x)
+    x = layers.Conv2D(64, 3, padding="same", activation="relu")(x)
+    x = layers.Flatten()(x)  # (batch, 12544)
+    x = layers.Dense(32, activation="relu")(x)
+    return gaussian_encoder(images, x, latent_dim)
+
+
+def four_conv_decoder(latent_dim: int = 2) -> keras.Model:
+    """Tutorial 002's: a Dense relu layer and two transposed convolutions, for images of 28 x 28."""
+    z = keras.Input((latent_dim,), name="z")
+    x = layers.Dense(14 * 14 * 64, activation="relu")(z)
+    x = layers.Reshape((14, 14, 64))(x)  # (batch, 14, 14, 64)
+    x = layers.Conv2DTranspose(32, 3, strides=2, padding="same", activation="relu")(x)  # (batch, 28, 28, 32)
+    outputs = layers.Conv2DTranspose(1, 3, padding="same", name="outputs")(x)  # (batch, 28, 28, 1)
+    return keras.Model(z, outputs, name="decoder")
+
+
 def gaussian_encoder(images, x, latent_dim: int) -> keras.Model:
     """An encoder from its inputs and its last hidden layer: mean and log-variance by one Dense layer each."""
     mean = layers.Dense(latent_dim, name="mean")(x)
@@ -432,6 +454,12 @@ def reference_vae(
         rate_term,
         VAE if target_distortion is None else partial(GECO, target_distortion=target_distortion),
     )
+
+
+def four_conv_vae(kl_weight: float, seed: int, learning_rate: float = 1e-3) -> VAE:
+    """Tutorial 002's model, 550,629 parameters, compiled with Adam."""
+    adam = keras.optimizers.Adam(learning_rate)
+    return build_vae(four_conv_encoder, four_conv_decoder, kl_weight, seed, adam, jit_compile=False)
 
 
 def vae_of_settings(

@@ -19,8 +19,7 @@ import tensorflow as tf
 
 from vae_core import training
 from vae_core.lessons.conv_vae_binarized_mnist.model import conv_vae
-from vae_core.lessons.conv_vae_fashion.model import four_conv_vae
-from vae_core.models import reference_vae
+from vae_core.models import four_conv_vae, reference_vae
 
 MODELS = {"reference_vae": (reference_vae, 128), "conv_vae": (conv_vae, 100), "four_conv_vae": (four_conv_vae, 32)}
 EPOCH = 55_000  # images

@@ -18,9 +18,9 @@ from vae_core.errors import InputError
 from vae_core.execution.notebook import execute_notebook
 from vae_core.lessons.conv_vae_fashion import measures as lesson
 from vae_core.lessons.conv_vae_fashion import tutorial
-from vae_core.lessons.conv_vae_fashion.model import four_conv_decoder, four_conv_encoder, four_conv_vae
 from vae_core.likelihoods import BERNOULLI
 from vae_core.losses import kl_divergence
+from vae_core.models import four_conv_decoder, four_conv_encoder, four_conv_vae
 from vae_core.parameters import check_parameters
 
 NOTEBOOK = runs.PROJECT / "notebooks" / "conv_vae_fashion.ipynb"

@@ -18,8 +18,7 @@ from sklearn.neighbors import NearestNeighbors
 from vae_core import latent, measures, training
 from vae_core.data import Dataset
 from vae_core.lessons.conv_vae_fashion import tutorial
-from vae_core.lessons.conv_vae_fashion.model import four_conv_vae
-from vae_core.models import VAE
+from vae_core.models import VAE, four_conv_vae
 from vae_core.statistics import with_error
 
 Found = TypeVar("Found")
