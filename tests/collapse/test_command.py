@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from vae_core.collapse.command import main
-from vae_core.collapse.law import collapse_weights, moments
+from vae_core.collapse.law import collapse_weights
+from vae_core.collapse.moments import moments
 from vae_core.collapse.pixels import pixel_variance
 
 

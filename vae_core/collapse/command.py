@@ -11,7 +11,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from vae_core.binarise import binarised
-from vae_core.collapse.law import collapse_weights, moments, units_alive
+from vae_core.collapse.law import collapse_weights, units_alive
+from vae_core.collapse.moments import moments_of
 from vae_core.collapse.pixels import pixel_variance
 from vae_core.data import SOURCES, load_dataset
 from vae_core.dataset import Dataset
@@ -46,8 +47,7 @@ def _say(options: argparse.Namespace) -> int:
 def screen(dataset: Dataset, settings: dict[str, object], kl_weights: Sequence[float]) -> Iterator[str]:
     """The lines that the command prints, for the settings `likelihood`, `pixel_variance` and `binarise`."""
     variance = pixel_variance(settings["likelihood"], settings["pixel_variance"])
-    found = moments(dataset.train_images)
-    found = found.tossed() if dataset.toss else found
+    found = moments_of(dataset)
     weights = collapse_weights(found, variance)
     common = collapse_weights(found, variance, RARE)
     yield from textwrap.wrap(

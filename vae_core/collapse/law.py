@@ -18,57 +18,49 @@ PCA (Tipping and Bishop 1999). The law is local: it says where the collapsed sta
 there is, and not what strong units do to each other.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 import numpy as np
 
-from vae_core.collapse.pixels import PixelVariance
-from vae_core.dataset import ByteImages
+from vae_core.collapse.moments import LargeImages, Moments, moments_of
+from vae_core.collapse.pixels import PixelVariance, pixel_variance
+from vae_core.dataset import Dataset
+from vae_core.settings import DEFAULTS
 
 ROUNDING = 1e-9  # eigenvalues below this share of the largest are 0 but for rounding
-BLOCK = 1 << 22  # pixels at a time, which are 32 MB in double precision
+NEVER = 1e-12  # variance of a pixel that never varies, but for rounding
 
 
-@dataclass(frozen=True)
-class Moments:
-    """Mean and covariance of images: (pixels,) and (pixels, pixels)."""
+def predicted(dataset: Dataset, settings: Mapping[str, object], count: int | None = None) -> np.ndarray:
+    """The weights above which the first `count` latent units of a run of `train_vae` are predicted to die, descending.
 
-    mean: np.ndarray
-    covariance: np.ndarray
-
-    def tossed(self) -> "Moments":
-        """Those of images whose pixels are made black and white anew, each with the probability of its grey value."""
-        covariance = self.covariance.copy()
-        np.fill_diagonal(covariance, self.mean * (1 - self.mean))
-        return Moments(self.mean, covariance)
+    dataset: as the run has it, `binarised` where its settings say so
+    settings: of the run; `likelihood` and `pixel_variance` count
+    count: None for all, which are `LARGEST_LATENT_DIM` for images of more than `moments.MOST_PIXELS` numbers
+    """
+    given = DEFAULTS | dict(settings)
+    variance = pixel_variance(given["likelihood"], given["pixel_variance"])
+    return collapse_weights(moments_of(dataset), variance, count=count)
 
 
-def moments(images: np.ndarray | ByteImages) -> Moments:
-    """Mean and covariance of the training images, in blocks; images: (N, height, width, channels)."""
-    number, pixels = len(images), int(np.prod(images.shape[1:]))
-    total, products = np.zeros(pixels), np.zeros((pixels, pixels))
-    for start in range(0, number, size := max(1, BLOCK // pixels)):
-        rows = np.asarray(images[start : start + size], np.float64).reshape(-1, pixels)
-        total += rows.sum(axis=0)
-        products += rows.T @ rows
-    mean = total / number
-    return Moments(mean, products / number - np.outer(mean, mean))
-
-
-def collapse_weights(found: Moments, pixel_variance: PixelVariance, rarest: float = 0.0) -> np.ndarray:
-    """The weights above which the first, second, ... latent unit is predicted to die: all eigenvalues, descending.
+def collapse_weights(
+    found: Moments | LargeImages, pixel_variance: PixelVariance, rarest: float = 0.0, count: int | None = None
+) -> np.ndarray:
+    """The weights above which the first, second, ... latent unit is predicted to die: eigenvalues, descending.
 
     found: of the training images; pixel_variance: from `pixels.pixel_variance`
     rarest: pixels whose mean is no more than that from 0 or from 1 are left out; those that never vary always are
-    returns: (pixels,), 0 for each pixel that is left out
+    count: of weights; None for as many as `found` has
+    returns: (count,) or (pixels,), with 0 for each pixel that is left out
     """
-    own = np.diagonal(found.covariance)
-    nearest = np.minimum(found.mean, 1 - found.mean)
-    kept = (own > 0) & (nearest > rarest) if rarest else own > 0
-    scale = 1 / np.sqrt(pixel_variance(found.mean, own)[kept])
-    weights = np.linalg.eigvalsh(found.covariance[np.ix_(kept, kept)] * np.outer(scale, scale))[::-1].copy()
+    kept = found.variance > NEVER
+    if rarest:
+        kept &= np.minimum(found.mean, 1 - found.mean) > rarest
+    scale = np.zeros(len(kept))
+    scale[kept] = 1 / np.sqrt(pixel_variance(found.mean, found.variance)[kept])
+    weights = found.eigenvalues(scale, count)
     weights[weights < ROUNDING * weights.max(initial=0)] = 0
-    return np.concatenate([weights, np.zeros(len(own) - len(weights))])
+    return weights
 
 
 def units_alive(kl_weight: float, weights: np.ndarray, latent_dim: int | None = None) -> int:
