@@ -4,6 +4,7 @@ import hashlib
 import os
 import platform
 import subprocess
+from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
 
@@ -37,10 +38,13 @@ def processor() -> str:
     return next(models, platform.processor() or platform.machine())
 
 
-def source_hash() -> str:
-    """SHA-256 of the names and texts of this package's modules: the same for a clone and for what it installs."""
+def source_hash(paths: Iterable[Path] | None = None) -> str:
+    """SHA-256 of the names and texts of modules: the same for a clone and for what it installs.
+
+    paths: of modules of this package; without them, all of it
+    """
     digest = hashlib.sha256()
-    for path in sorted(PACKAGE.rglob("*.py")):
+    for path in sorted(PACKAGE.rglob("*.py") if paths is None else paths):
         digest.update(f"{path.relative_to(PACKAGE).as_posix()}\n{path.read_text(encoding='utf-8')}".encode())
     return digest.hexdigest()
 

@@ -1,0 +1,1 @@
+"""What `notebooks/where_codes_collapse` needs."""

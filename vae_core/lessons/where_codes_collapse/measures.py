@@ -1,0 +1,153 @@
+"""From walks to the weights at which units die and wake, and how fast a code grows."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from vae_core.lessons.where_codes_collapse.walks import Walk
+from vae_core.measures import ACTIVE_VARIANCE
+from vae_core.statistics import Difference, mean_difference
+
+Taken = Mapping[Walk, pd.DataFrame]
+SMALL = 0.05  # variance of a code up to which it grows as the linear theory has it
+
+
+def of(taken: Taken, group: str) -> dict[Walk, pd.DataFrame]:
+    """The walks of one question."""
+    return {walk: frame for walk, frame in taken.items() if walk.group == group}
+
+
+def by_variant(taken: Taken) -> dict[str, dict[Walk, pd.DataFrame]]:
+    """The walks of each variant, in the order in which they were planned."""
+    groups: dict[str, dict[Walk, pd.DataFrame]] = {}
+    for walk, frame in taken.items():
+        groups.setdefault(walk.variant, {})[walk] = frame
+    return groups
+
+
+def ends(frame: pd.DataFrame) -> pd.DataFrame:
+    """What a walk came to at each weight: one row per step and rank, with `kl_weight`, `rate`, `variance`, `hidden_on`.
+
+    Units are ranked by their variance at the end of the step, from 0; the first weight of the walk is left out.
+    """
+    last = frame[frame["step"] > 0].groupby(["step", "unit"], as_index=False).last()
+    last = last.sort_values(["step", "variance"], ascending=[True, False], kind="stable")
+    return last.assign(rank=last.groupby("step").cumcount()).reset_index(drop=True)
+
+
+def active(frame: pd.DataFrame) -> pd.DataFrame:
+    """How many units are active at the end of each step: columns `kl_weight` and `active_units`, by step."""
+    found = ends(frame).assign(active_units=lambda table: table["variance"] > ACTIVE_VARIANCE)
+    return found.groupby("step").agg({"kl_weight": "first", "active_units": "sum"})
+
+
+def death(frame: pd.DataFrame, unit: int) -> float:
+    """The weight at which a unit dies on the way up: between the last step with so many units and the next one.
+
+    unit: 1 for the last one that lives
+    returns: the geometric mean of the two weights; NaN if so many units never lived, or still live at the highest
+    """
+    up = active(frame).loc[: _top(frame)]
+    living = up.index[up["active_units"] >= unit]
+    if living.empty or living[-1] == up.index[-1]:
+        return np.nan
+    return float(np.sqrt(up["kl_weight"][living[-1]] * up["kl_weight"][living[-1] + 1]))
+
+
+def waking(frame: pd.DataFrame, unit: int) -> float:
+    """The weight at which a unit wakes on the way down, as `death` has it; NaN if it never does."""
+    down = active(frame).loc[_top(frame) :]
+    living = down.index[down["active_units"] >= unit]
+    if living.empty or living[0] == down.index[0]:
+        return np.nan
+    return float(np.sqrt(down["kl_weight"][living[0]] * down["kl_weight"][living[0] - 1]))
+
+
+def deaths(taken: Taken, weights: np.ndarray, units: int) -> pd.DataFrame:
+    """Where the first units die, beside the law: a row per unit, with the mean over the seeds and its 95 % interval.
+
+    weights: predicted, the highest first
+    """
+    rows = {}
+    for unit in range(1, units + 1):
+        found = pd.Series([death(frame, unit) for frame in taken.values()])
+        rows[unit] = {"predicted": f"{weights[unit - 1]:.2f}", **against(found, float(weights[unit - 1]))}
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("unit")
+
+
+def against(found: pd.Series, predicted: float) -> dict[str, str]:
+    """Weights that were found, one per seed, beside the predicted one: their mean, and by what percentage it is off."""
+    shares = mean_difference(100 * (found / predicted - 1))
+    if not shares.pairs:
+        return {"found": "-", "off by": "never alive, or never dead"}
+    return {"found": f"{found.mean():.2f}", "off by": percentage(shares)}
+
+
+def percentage(difference: Difference) -> str:
+    """A mean difference in percent, with its interval where there is one."""
+    interval = "one seed" if difference.pairs < 2 else f"{difference.low:+.1f} to {difference.high:+.1f}"
+    return f"{difference.mean:+.1f} % ({interval})"
+
+
+def both_ways_table(taken: Taken, weights: np.ndarray) -> pd.DataFrame:
+    """Where each of two units dies on the way up and wakes on the way down, by network."""
+    rows = {}
+    for network, walks in by_variant(taken).items():
+        for unit in (1, 2):
+            up, down = (pd.Series([way(frame, unit) for frame in walks.values()]) for way in (death, waking))
+            rows[network, unit] = {
+                "predicted": f"{weights[unit - 1]:.2f}",
+                "dies": against(up, weights[unit - 1])["found"],
+                "off by": against(up, weights[unit - 1])["off by"],
+                "wakes": f"{down.mean():.2f}" if down.notna().any() else "-",
+                "seeds that wake": f"{down.notna().sum()} of {len(down)}",
+                "wakes below where it died by": percentage(mean_difference(100 * (1 - down / up)))
+                if down.notna().any()
+                else "-",
+            }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis(["network", "unit"])
+
+
+def standstill(taken: Taken) -> pd.DataFrame:
+    """Whether the rates stood still when a weight was left: their change from half of its epochs to the last, in nats.
+
+    A row per variant: the mean over steps and seeds, which is a drift, and the standard deviation, which is noise too.
+    """
+    rows = {}
+    for variant, walks in by_variant(taken).items():
+        changes = np.concatenate([_changes(frame) for frame in walks.values()])
+        rows[variant] = {"mean change": f"{changes.mean():+.4f}", "standard deviation": f"{changes.std():.4f}"}
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("walk")
+
+
+def amplitude(frame: pd.DataFrame) -> pd.DataFrame:
+    """How far the code is from empty after each look of the last step: `epoch`, and `deviation` of the largest unit."""
+    last = frame[frame["step"] == frame["step"].max()]
+    found = last.groupby("epoch", as_index=False)["variance"].max()
+    return pd.DataFrame({"epoch": found["epoch"], "deviation": np.sqrt(found["variance"])})
+
+
+def growth(frame: pd.DataFrame) -> float:
+    """The rate per epoch at which a small code grows: the slope of the logarithm of its deviation over the epochs.
+
+    Looks from the first on, as long as the variance is below SMALL; NaN for fewer than three of them.
+    """
+    found = amplitude(frame)
+    small = found["deviation"] ** 2 < SMALL
+    found = found[small.cumprod().astype(bool)]
+    if len(found) < 3:
+        return np.nan
+    return float(np.polyfit(found["epoch"], np.log(found["deviation"]), 1)[0])
+
+
+def _top(frame: pd.DataFrame) -> int:
+    """The step of the highest weight, at which a walk turns round."""
+    return int(frame["step"][frame["kl_weight"].where(frame["step"] > 0).idxmax()])
+
+
+def _changes(frame: pd.DataFrame) -> np.ndarray:
+    """For each step but the first weight's, how much the total rate changed from half of its epochs to the last."""
+    rates = frame[frame["step"] > 0].groupby(["step", "epoch"])["rate"].sum().unstack()
+    half = rates.columns[rates.columns >= rates.columns.max() / 2][0]
+    return (rates.iloc[:, -1] - rates[half]).to_numpy()

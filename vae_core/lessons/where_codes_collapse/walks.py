@@ -1,0 +1,172 @@
+"""One model trained at one weight after another, from a living code up to a dead one, and down again."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import vae_core.backend  # noqa: F401
+
+import joblib
+import keras
+import numpy as np
+import pandas as pd
+
+from vae_core import latent
+from vae_core.binarise import binarised
+from vae_core.data import cache_dir, load_dataset
+from vae_core.models import VAE, build_vae, dense_decoder, dense_encoder, four_conv_vae, vae_of_settings
+from vae_core.progress import progress_bar
+from vae_core.provenance import PACKAGE, source_hash
+from vae_core.settings import DEFAULTS
+from vae_core.training import compiled_epoch, use_threads
+
+LOOKED_AT = 5000  # validation images at most
+TRAINS = ("models", "losses", "likelihoods", "training", "noise", "binarise")  # the modules that a number hangs on
+DENSE, TANH, CONVOLUTIONAL = "dense", "dense, tanh in place of ReLU", "convolutional, of tutorial 002"
+NETWORKS = {
+    DENSE: lambda kl_weight, settings, shape: vae_of_settings({**settings, "kl_weight": kl_weight}, 1, shape),
+    TANH: lambda kl_weight, settings, shape: _tanh_vae(kl_weight, settings, shape),
+    CONVOLUTIONAL: lambda kl_weight, settings, shape: four_conv_vae(
+        kl_weight, settings["seed"], settings["learning_rate"]
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Walk:
+    """Epochs at a first weight, then some at each of several weights, the optimizer's state reset before each of them.
+
+    group: the question that it belongs to; variant: what it tries there
+    start, start_epochs: the first weight, and how long it is trained there
+    kl_weights, epochs: the weights in this order, and how long it is trained at each
+    looks: how often in an epoch the code is measured
+    network: one of NETWORKS
+    settings: of `train_vae`, where they are not its own
+    """
+
+    group: str
+    variant: str
+    start: float
+    start_epochs: int
+    kl_weights: tuple[float, ...]
+    epochs: int
+    seed: int
+    looks: int = 1
+    network: str = DENSE
+    settings: tuple[tuple[str, object], ...] = ()
+
+    @property
+    def all_epochs(self) -> int:
+        """How many epochs it takes altogether."""
+        return self.start_epochs + self.epochs * len(self.kl_weights)
+
+
+def up_and_down(kl_weights: Sequence[float]) -> tuple[float, ...]:
+    """The weights upwards, then downwards; the highest stands once."""
+    return (*kl_weights, *reversed(kl_weights[:-1]))
+
+
+def take_all(
+    plan: Sequence[Walk], dataset: str, data_dir: str, checksum: str, shared: Mapping[str, object], workers: int
+) -> dict[Walk, pd.DataFrame]:
+    """Take all walks, so many side by side, in a process and on a thread each. What `take` returns, by walk.
+
+    Those that this computer has taken before with the same settings, images and code are not taken again: a killed
+    notebook goes on where it was. They are kept beside the data that has been downloaded.
+    """
+    memory = joblib.Memory(_folder(), verbose=0)
+    take_once = memory.cache(take, ignore=["data_dir", "parent"])
+    code = source_hash([*(PACKAGE / f"{name}.py" for name in TRAINS), Path(__file__).resolve()])
+    jobs = (
+        joblib.delayed(_numbered)(number, take_once, walk, dataset, data_dir, checksum, dict(shared), code, os.getpid())
+        for number, walk in enumerate(plan)
+    )
+    taken = {}
+    with progress_bar(sum(walk.all_epochs for walk in plan), "all walks", unit="epoch") as bar:
+        for number, frame in joblib.Parallel(workers, return_as="generator_unordered", batch_size=1)(jobs):
+            taken[number] = frame
+            bar.update(plan[number].all_epochs)
+    return {walk: taken[number] for number, walk in enumerate(plan)}
+
+
+def take(
+    walk: Walk, dataset: str, data_dir: str, checksum: str, shared: Mapping[str, object], code: str, parent: int
+) -> pd.DataFrame:
+    """Take one walk.
+
+    shared: settings of `train_vae`; the walk's own come first
+    checksum, code: of the images and of the code that trains, for the memory alone
+    parent: the process that wants it; if that is gone, this one ends
+
+    returns: one row per look and unit: `step` (0 at the first weight, then 1, 2, ... for each weight), `kl_weight`,
+        `epoch` (since the step began), `unit`, `rate` (nats per image, mean over validation images), `variance` (over
+        them, of E[z|x]), `hidden_on` (numbers that the encoder's last hidden layer has above 0 for any of them)
+    """
+    use_threads(1)
+    settings = {**DEFAULTS, **shared, **dict(walk.settings), "seed": walk.seed}
+    data = binarised(load_dataset(dataset, data_dir), settings["binarise"])
+    vae = NETWORKS[walk.network](walk.start, settings, data.image_shape)
+    images = data.validation_images[:LOOKED_AT]
+    epoch = compiled_epoch(vae.train_step, data.train_images, settings["batch_size"], vae.jit_compile)
+    shuffle = np.random.default_rng(walk.seed).permutation
+    steps = [(walk.start, walk.start_epochs), *((kl_weight, walk.epochs) for kl_weight in walk.kl_weights)]
+    rows = []
+    for step, (kl_weight, epochs) in enumerate(steps):
+        vae.kl_weight = kl_weight
+        _reset(vae.optimizer)
+        rows.append(_look(vae, images).assign(step=step, kl_weight=kl_weight, epoch=0.0))
+        for number in range(epochs):
+            for part, order in enumerate(_parts(shuffle(len(data.train_images)), walk.looks), start=1):
+                if parent not in (os.getpid(), os.getppid()):
+                    raise SystemExit("the notebook is gone")
+                epoch(order)
+                look = _look(vae, images)
+                rows.append(look.assign(step=step, kl_weight=kl_weight, epoch=number + part / walk.looks))
+    return pd.concat(rows, ignore_index=True)
+
+
+def _numbered(number: int, function, *arguments) -> tuple[int, pd.DataFrame]:
+    return number, function(*arguments)
+
+
+def _folder() -> Path | None:
+    """Where walks are kept; None if nothing can be written there."""
+    folder = cache_dir() / "walks"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return None
+    return folder if os.access(folder, os.W_OK) else None
+
+
+def _tanh_vae(kl_weight: float, settings: Mapping[str, object], image_shape: tuple[int, int, int]) -> VAE:
+    shape = ((settings["hidden_units"],), settings["latent_dim"], "tanh", image_shape)
+    adam = keras.optimizers.Adam(settings["learning_rate"])
+    return build_vae(lambda: dense_encoder(*shape), lambda: dense_decoder(*shape), kl_weight, settings["seed"], adam)
+
+
+def _reset(optimizer) -> None:
+    """Forget the moments of the gradients and the number of steps."""
+    for variable in optimizer.variables:
+        if variable is not optimizer.learning_rate:
+            variable.assign(np.zeros(variable.shape, variable.dtype))
+
+
+def _parts(order: np.ndarray, number: int) -> list[np.ndarray]:
+    """The order in equal parts; what is left over is left out."""
+    return np.split(order[: len(order) // number * number], number)
+
+
+def _look(vae: VAE, images: np.ndarray) -> pd.DataFrame:
+    encoder = keras.Model(vae.encoder.input, [*vae.encoder.outputs, vae.encoder.get_layer("mean").input])
+    blocks = [encoder(images[rows]) for rows in latent.blocks_of(len(images), images.shape[1:])]
+    mean, log_var, hidden = (np.concatenate(part) for part in zip(*blocks, strict=True))
+    return pd.DataFrame(
+        {
+            "unit": range(mean.shape[1]),
+            "rate": latent.mean_rates(mean, log_var),
+            "variance": np.var(mean, axis=0, dtype=np.float64),
+            "hidden_on": np.sum(hidden.max(axis=0) > 0),
+        }
+    )
