@@ -74,6 +74,7 @@ training.use_threads(threads)
 
 # %%
 data = binarised(load_dataset(dataset, data_dir), binarise)
+predicted = measures.predict_collapse(data, settings)
 run = runs.start_run({"dataset": data.name, **settings}, data.checksum, run_dir)
 runs.write_dataset(run, data)
 names = [data.class_names[label] for label in data.validation_labels[:10] if data.labelled]
@@ -166,6 +167,18 @@ information = measures.measure_codes(mean, log_var, data.test_labels, train_mean
 pd.Series(information, name=f"kl_weight {kl_weight:g}").round(3).to_frame()
 
 # %% [markdown]
+# ## Which units live, predicted and found
+#
+# The training images tell, before anything is trained, above which weight each unit should die: there its rate costs
+# more than it can save. (`vae_core/collapse/law.py` has the derivation. The law speaks of a charge on the whole rate.
+# With free bits or a target it does not hold, and nothing is predicted.) The highest predicted weight stands beside the
+# unit with the highest rate, in nats/image. A row of several units has their range, of rates the sum, and of "yes" the
+# number. Do as many units live as should?
+
+# %%
+measures.unit_table(predicted, kl_weight, mean, log_var)
+
+# %% [markdown]
 # ## What the decoder draws
 #
 # One dimension at a time: from -3 to 3, all others at 0. What does each of them change?
@@ -244,7 +257,8 @@ pd.Series(judged, name=f"kl_weight {kl_weight:g}").round(3).to_frame()
 
 # %%
 in_window = {"share_in_window": latent.share_within(codes, axes)}
-runs.write_measures(run, {**measured, **information, **in_window, **judged})
+collapse = measures.measure_collapse(predicted, kl_weight)
+runs.write_measures(run, {**measured, **information, **in_window, **judged, **collapse})
 kept = runs.Latent(
     mean=mean,
     log_var=log_var,

@@ -16,7 +16,7 @@ MODULES = {
 ROOMS = ("measures", "collapse", "figures", "execution", "sweep", "report", "explorer", "lessons")
 MAY_IMPORT = {  # besides the modules in the root of the package, which every room may
     "core": set(),
-    "measures": set(),
+    "measures": {"collapse"},
     "collapse": {"execution"},
     "figures": set(),
     "lessons": {"measures", "figures"},
