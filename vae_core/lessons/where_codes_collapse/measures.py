@@ -1,6 +1,6 @@
 """From walks to the weights at which units die and wake, and how fast a code grows."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -48,7 +48,7 @@ def death(frame: pd.DataFrame, unit: int) -> float:
     unit: 1 for the last one that lives
     returns: the geometric mean of the two weights; NaN if so many units never lived, or still live at the highest
     """
-    up = active(frame).loc[: _top(frame)]
+    up = active(frame).loc[: turn(frame)]
     living = up.index[up["active_units"] >= unit]
     if living.empty or living[-1] == up.index[-1]:
         return np.nan
@@ -57,7 +57,7 @@ def death(frame: pd.DataFrame, unit: int) -> float:
 
 def waking(frame: pd.DataFrame, unit: int) -> float:
     """The weight at which a unit wakes on the way down, as `death` has it; NaN if it never does."""
-    down = active(frame).loc[_top(frame) :]
+    down = active(frame).loc[turn(frame) :]
     living = down.index[down["active_units"] >= unit]
     if living.empty or living[0] == down.index[0]:
         return np.nan
@@ -141,7 +141,20 @@ def growth(frame: pd.DataFrame) -> float:
     return float(np.polyfit(found["epoch"], np.log(found["deviation"]), 1)[0])
 
 
-def _top(frame: pd.DataFrame) -> int:
+def pace(points: Sequence[tuple[float, float]], weight: float) -> float:
+    """How many rounds of "best decoder for this code, best code for this decoder" an epoch is worth.
+
+    One round multiplies a small code by weight / kl_weight, so that growth = pace * ln(weight / kl_weight).
+
+    points: kl_weight and growth of each; weight: the first predicted one
+    returns: the pace by least squares
+    """
+    kl_weights, growths = np.transpose([point for point in points if np.isfinite(point[1])])
+    logarithms = np.log(weight / kl_weights)
+    return float(logarithms @ growths / (logarithms @ logarithms))
+
+
+def turn(frame: pd.DataFrame) -> int:
     """The step of the highest weight, at which a walk turns round."""
     return int(frame["step"][frame["kl_weight"].where(frame["step"] > 0).idxmax()])
 

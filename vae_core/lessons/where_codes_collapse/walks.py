@@ -1,28 +1,23 @@
 """One model trained at one weight after another, from a living code up to a dead one, and down again."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import vae_core.backend  # noqa: F401
 
-import joblib
 import keras
 import numpy as np
 import pandas as pd
 
 from vae_core import latent
 from vae_core.binarise import binarised
-from vae_core.data import cache_dir, load_dataset
+from vae_core.data import load_dataset
 from vae_core.models import VAE, build_vae, dense_decoder, dense_encoder, four_conv_vae, vae_of_settings
-from vae_core.progress import progress_bar
-from vae_core.provenance import PACKAGE, source_hash
 from vae_core.settings import DEFAULTS
 from vae_core.training import compiled_epoch, use_threads
 
 LOOKED_AT = 5000  # validation images at most
-TRAINS = ("models", "losses", "likelihoods", "training", "noise", "binarise")  # the modules that a number hangs on
 DENSE, TANH, CONVOLUTIONAL = "dense", "dense, tanh in place of ReLU", "convolutional, of tutorial 002"
 NETWORKS = {
     DENSE: lambda kl_weight, settings, shape: vae_of_settings({**settings, "kl_weight": kl_weight}, 1, shape),
@@ -62,51 +57,21 @@ class Walk:
         return self.start_epochs + self.epochs * len(self.kl_weights)
 
 
-def up_and_down(kl_weights: Sequence[float]) -> tuple[float, ...]:
-    """The weights upwards, then downwards; the highest stands once."""
-    return (*kl_weights, *reversed(kl_weights[:-1]))
+def take(walk: Walk, dataset: str, data_dir: str, settings: Mapping[str, object], wanted_by: int) -> pd.DataFrame:
+    """Take one walk, on one thread.
 
-
-def take_all(
-    plan: Sequence[Walk], dataset: str, data_dir: str, checksum: str, shared: Mapping[str, object], workers: int
-) -> dict[Walk, pd.DataFrame]:
-    """Take all walks, so many side by side, in a process and on a thread each. What `take` returns, by walk.
-
-    Those that this computer has taken before with the same settings, images and code are not taken again: a killed
-    notebook goes on where it was. They are kept beside the data that has been downloaded.
-    """
-    memory = joblib.Memory(_folder(), verbose=0)
-    take_once = memory.cache(take, ignore=["data_dir", "parent"])
-    code = source_hash([*(PACKAGE / f"{name}.py" for name in TRAINS), Path(__file__).resolve()])
-    jobs = (
-        joblib.delayed(_numbered)(number, take_once, walk, dataset, data_dir, checksum, dict(shared), code, os.getpid())
-        for number, walk in enumerate(plan)
-    )
-    taken = {}
-    with progress_bar(sum(walk.all_epochs for walk in plan), "all walks", unit="epoch") as bar:
-        for number, frame in joblib.Parallel(workers, return_as="generator_unordered", batch_size=1)(jobs):
-            taken[number] = frame
-            bar.update(plan[number].all_epochs)
-    return {walk: taken[number] for number, walk in enumerate(plan)}
-
-
-def take(
-    walk: Walk, dataset: str, data_dir: str, checksum: str, shared: Mapping[str, object], code: str, parent: int
-) -> pd.DataFrame:
-    """Take one walk.
-
-    shared: settings of `train_vae`; the walk's own come first
-    checksum, code: of the images and of the code that trains, for the memory alone
-    parent: the process that wants it; if that is gone, this one ends
+    settings: of `train_vae`, for all walks; this one's own come first
+    wanted_by: the number of the process that waits for it; if that is gone, this one ends
 
     returns: one row per look and unit: `step` (0 at the first weight, then 1, 2, ... for each weight), `kl_weight`,
         `epoch` (since the step began), `unit`, `rate` (nats per image, mean over validation images), `variance` (over
         them, of E[z|x]), `hidden_on` (numbers that the encoder's last hidden layer has above 0 for any of them)
     """
     use_threads(1)
-    settings = {**DEFAULTS, **shared, **dict(walk.settings), "seed": walk.seed}
+    settings = {**DEFAULTS, **settings, **dict(walk.settings), "seed": walk.seed}
     data = binarised(load_dataset(dataset, data_dir), settings["binarise"])
     vae = NETWORKS[walk.network](walk.start, settings, data.image_shape)
+    encoder = keras.Model(vae.encoder.input, [*vae.encoder.outputs, vae.encoder.get_layer("mean").input])
     images = data.validation_images[:LOOKED_AT]
     epoch = compiled_epoch(vae.train_step, data.train_images, settings["batch_size"], vae.jit_compile)
     shuffle = np.random.default_rng(walk.seed).permutation
@@ -115,29 +80,15 @@ def take(
     for step, (kl_weight, epochs) in enumerate(steps):
         vae.kl_weight = kl_weight
         _reset(vae.optimizer)
-        rows.append(_look(vae, images).assign(step=step, kl_weight=kl_weight, epoch=0.0))
+        rows.append(_look(encoder, images).assign(step=step, kl_weight=kl_weight, epoch=0.0))
         for number in range(epochs):
             for part, order in enumerate(_parts(shuffle(len(data.train_images)), walk.looks), start=1):
-                if parent not in (os.getpid(), os.getppid()):
+                if wanted_by not in (os.getpid(), os.getppid()):
                     raise SystemExit("the notebook is gone")
                 epoch(order)
-                look = _look(vae, images)
+                look = _look(encoder, images)
                 rows.append(look.assign(step=step, kl_weight=kl_weight, epoch=number + part / walk.looks))
     return pd.concat(rows, ignore_index=True)
-
-
-def _numbered(number: int, function, *arguments) -> tuple[int, pd.DataFrame]:
-    return number, function(*arguments)
-
-
-def _folder() -> Path | None:
-    """Where walks are kept; None if nothing can be written there."""
-    folder = cache_dir() / "walks"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError:
-        return None
-    return folder if os.access(folder, os.W_OK) else None
 
 
 def _tanh_vae(kl_weight: float, settings: Mapping[str, object], image_shape: tuple[int, int, int]) -> VAE:
@@ -158,8 +109,7 @@ def _parts(order: np.ndarray, number: int) -> list[np.ndarray]:
     return np.split(order[: len(order) // number * number], number)
 
 
-def _look(vae: VAE, images: np.ndarray) -> pd.DataFrame:
-    encoder = keras.Model(vae.encoder.input, [*vae.encoder.outputs, vae.encoder.get_layer("mean").input])
+def _look(encoder: keras.Model, images: np.ndarray) -> pd.DataFrame:
     blocks = [encoder(images[rows]) for rows in latent.blocks_of(len(images), images.shape[1:])]
     mean, log_var, hidden = (np.concatenate(part) for part in zip(*blocks, strict=True))
     return pd.DataFrame(
