@@ -68,7 +68,7 @@ def take(walk: Walk, dataset: str, data_dir: str, settings: Mapping[str, object]
         them, of E[z|x]), `hidden_on` (numbers that the encoder's last hidden layer has above 0 for any of them)
     """
     use_threads(1)
-    settings = {**DEFAULTS, **settings, **dict(walk.settings), "seed": walk.seed}
+    settings = {**DEFAULTS, **settings, **dict(walk.settings), "seed": walk.seed, "epochs": walk.epochs}
     data = binarised(load_dataset(dataset, data_dir), settings["binarise"])
     vae = NETWORKS[walk.network](walk.start, settings, data.image_shape)
     encoder = keras.Model(vae.encoder.input, [*vae.encoder.outputs, vae.encoder.get_layer("mean").input])
