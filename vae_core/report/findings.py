@@ -9,7 +9,7 @@ import pandas as pd
 from vae_core.report.diverged import sound
 from vae_core.report.tables import loss_table
 from vae_core.runs import Runs
-from vae_core.statistics import mean_and_spread, mean_difference, paired_difference
+from vae_core.statistics import may_be_best, mean_and_spread, mean_difference, paired_difference
 
 COLLAPSED_RATE = 0.1  # nats per image; one bit is 0.69
 
@@ -32,13 +32,12 @@ def findings(runs: Runs) -> pd.DataFrame:
 
 
 def best_weight(good: pd.DataFrame) -> tuple[float, list[float]]:
-    """The weight with the largest mean over seeds, and those that differ from it by no more than the spread.
+    """The weight with the largest mean over seeds, and the others that may be the best; of one seed, none.
 
     good: what is good if it is large, (seeds, weights)
     """
     best = good.mean().idxmax()
-    others = good.drop(columns=best)
-    return best, [other for other in others if paired_difference(good[best], others[other]).within_spread]
+    return best, [other for other in may_be_best(good) if other != best] if len(good) > 1 else []
 
 
 def exchange_rates(runs: Runs) -> pd.DataFrame:
