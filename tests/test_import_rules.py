@@ -19,7 +19,7 @@ MAY_IMPORT = {  # besides the modules in the root of the package, which every ro
     "measures": {"collapse"},
     "collapse": {"execution"},
     "figures": set(),
-    "lessons": {"measures", "figures"},
+    "lessons": {"measures", "figures", "collapse"},
     "execution": set(),
     "report": {"figures", "execution", "explorer"},  # the explorer from `collect` alone: see below
     "explorer": {"report", "figures"},

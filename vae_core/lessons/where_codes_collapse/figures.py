@@ -61,6 +61,26 @@ def there_and_back(taken: Taken, weights: Sequence[float], title: str) -> Figure
     return figure
 
 
+def hidden_units(taken: Taken, weights: Sequence[float], title: str) -> Figure:
+    """How many of the encoder's hidden units are above 0 for any image, over the steps of the walk: a line per seed."""
+    figure, axes = new_figure(8, 4.2)
+    for (network, walks), color in zip(by_variant(taken).items(), (UP, DOWN), strict=False):
+        for number, frame in enumerate(walks.values()):
+            found = ends(frame).groupby("step").first()
+            axes.plot(found.index, found["hidden_on"], color=color, alpha=0.8, label=None if number else network)
+    steps = found["kl_weight"]
+    shown = steps.iloc[:: max(1, len(steps) // 8)]
+    axes.set_xticks(shown.index, [f"{weight:.3g}" for weight in shown])
+    axes.set(xlabel="kl_weight, in the order of the walk", ylabel="hidden units that are ever on", title=title)
+    axes.set_ylim(bottom=0)
+    axes.axvspan(
+        *_collapsed_steps(steps, weights[0]), color="#e6e6e6", zorder=0, label="above the first predicted weight"
+    )
+    axes.grid(alpha=0.3)
+    axes.legend(frameon=False)
+    return figure
+
+
 def rates_near(taken: Taken, curves: Mapping[str, pd.DataFrame], weights: Sequence[float], title: str) -> Figure:
     """The rate on the way up beside what theory says of it; a dot per seed.
 
@@ -168,6 +188,11 @@ def _growth(axes: Axes, taken: Taken, networks: Sequence[str], weight: float) ->
 
 def _is(walk: Walk, network: str, start_epochs: int) -> bool:
     return walk.network == network and walk.start_epochs == start_epochs
+
+
+def _collapsed_steps(kl_weights: pd.Series, weight: float) -> tuple[float, float]:
+    above = kl_weights.index[kl_weights > weight]
+    return above[0] - 0.5, above[-1] + 0.5
 
 
 def _law(axes: Axes, weights: Sequence[float]) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from vae_core.collapse.law import units_alive
 from vae_core.lessons.where_codes_collapse.walks import Walk
 from vae_core.measures import ACTIVE_VARIANCE
 from vae_core.statistics import Difference, mean_difference
@@ -109,6 +110,56 @@ def both_ways_table(taken: Taken, weights: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis(["network", "unit"])
 
 
+def shares(taken: Taken, weights: Mapping[str, float]) -> dict[str, pd.Series]:
+    """Where the last unit dies as a share of the predicted weight, one number per seed, by variant.
+
+    weights: predicted, by variant
+    """
+    return {
+        variant: pd.Series([death(frame, 1) for frame in walks.values()]) / weights[variant]
+        for variant, walks in by_variant(taken).items()
+    }
+
+
+def first_deaths(taken: Taken, laws: Mapping[str, np.ndarray]) -> pd.DataFrame:
+    """Where the last unit dies, beside the law, by variant; laws: the predicted weights of each."""
+    rows = {}
+    for variant, found in shares(taken, {name: weights[0] for name, weights in laws.items()}).items():
+        weight = laws[variant][0]
+        rows[variant] = {"predicted": f"{weight:.2f}", **against(found * weight, weight)}
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("pixels")
+
+
+def counts(taken: Taken, weights: np.ndarray, every: int = 3) -> pd.DataFrame:
+    """Active units beside the law's, at every third weight, mean over the seeds: columns for each number of units."""
+    columns = {}
+    for units, walks in by_variant(taken).items():
+        found = pd.concat([active(frame).set_index("kl_weight") for frame in walks.values()], axis=1).mean(axis=1)
+        columns[f"{units} units: predicted"] = {
+            f"{c:.3g}": min(units_alive(c, weights), int(units)) for c in found.index
+        }
+        columns[f"{units} units: found"] = {f"{c:.3g}": f"{number:.1f}" for c, number in found.items()}
+    return pd.DataFrame(columns).rename_axis("kl_weight").iloc[::every]
+
+
+def right_from(taken: Taken, weights: np.ndarray, tolerance: float = 1.0) -> str:
+    """From which weight on as many units live as the law says, within one unit: a sentence in Markdown."""
+    parts = []
+    for units, walks in by_variant(taken).items():
+        found = pd.concat([active(frame).set_index("kl_weight") for frame in walks.values()], axis=1).mean(axis=1)
+        predicted = pd.Series({c: min(units_alive(c, weights), int(units)) for c in found.index})
+        wrong = (found - predicted).abs() > tolerance
+        first = found.index[wrong][-1] if wrong.any() else None
+        largest = (found - predicted)[(found - predicted).abs().idxmax()]
+        at = (found - predicted).abs().idxmax()
+        parts.append(
+            f"With {units} units the law is within one unit of the mean over seeds at every weight"
+            + ("" if first is None else f" above **{first:.3g}**")
+            + f". It is off most at {at:.3g}, where it says {predicted[at]} and {found[at]:.1f} live ({largest:+.1f})."
+        )
+    return " ".join(parts)
+
+
 def standstill(taken: Taken) -> pd.DataFrame:
     """Whether the rates stood still when a weight was left: their change from half of its epochs to the last, in nats.
 
@@ -141,6 +192,39 @@ def growth(frame: pd.DataFrame) -> float:
     return float(np.polyfit(found["epoch"], np.log(found["deviation"]), 1)[0])
 
 
+def waking_table(taken: Taken, weight: float) -> pd.DataFrame:
+    """How fast small codes grow, and how many are awake in the end: a row per network, time off and kl_weight.
+
+    The pace is found from the codes that were collapsed for the shorter time.
+
+    weight: the first predicted one
+    """
+    groups: dict[tuple, list[pd.DataFrame]] = {}
+    for walk, frame in taken.items():
+        groups.setdefault((walk.network, walk.start_epochs, walk.kl_weights[0]), []).append(frame)
+    shortest = min(walk.start_epochs for walk in taken)
+    rows = {}
+    for (network, off, kl_weight), frames in groups.items():
+        grown = mean_difference(pd.Series([growth(frame) for frame in frames]))
+        points = [
+            (key[2], growth(one)) for key, ones in groups.items() if key[:2] == (network, shortest) for one in ones
+        ]
+        rows[network, f"{off} epochs", f"{kl_weight:.3g}"] = {
+            "growth per epoch": in_words(grown),
+            "pace x ln(L / kl_weight)": f"{pace(points, weight) * np.log(weight / kl_weight):+.2f}",
+            "awake in the end": f"{sum(_awake(frame) for frame in frames)} of {len(frames)}",
+        }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis(["network", "collapsed for", "kl_weight"])
+
+
+def in_words(found: Difference) -> str:
+    """A mean over seeds with its interval, where there is one."""
+    if not found.pairs:
+        return "-"
+    interval = "one seed" if found.pairs < 2 else f"{found.low:+.2f} to {found.high:+.2f}"
+    return f"{found.mean:+.2f} ({interval})"
+
+
 def pace(points: Sequence[tuple[float, float]], weight: float) -> float:
     """How many rounds of "best decoder for this code, best code for this decoder" an epoch is worth.
 
@@ -152,6 +236,10 @@ def pace(points: Sequence[tuple[float, float]], weight: float) -> float:
     kl_weights, growths = np.transpose([point for point in points if np.isfinite(point[1])])
     logarithms = np.log(weight / kl_weights)
     return float(logarithms @ growths / (logarithms @ logarithms))
+
+
+def _awake(frame: pd.DataFrame) -> bool:
+    return amplitude(frame)["deviation"].iloc[-1] ** 2 > ACTIVE_VARIANCE
 
 
 def turn(frame: pd.DataFrame) -> int:

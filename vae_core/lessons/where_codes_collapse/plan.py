@@ -6,6 +6,7 @@ from itertools import chain, product
 
 import numpy as np
 
+from vae_core.dataset import Dataset
 from vae_core.lessons.where_codes_collapse.walks import CONVOLUTIONAL, DENSE, TANH, Walk
 
 BOTH_WAYS, TEN, MANY, WAKING, REASONS, OTHERS, CONVOLUTIONS = (
@@ -104,9 +105,10 @@ def convolutions(weights: np.ndarray, effort: Effort) -> list[Walk]:
     return _of_all_seeds(effort, CONVOLUTIONS, CONVOLUTIONAL, up, network=CONVOLUTIONAL)
 
 
-def amount(plan: Sequence[Walk], images: int) -> str:
+def amount(plan: Sequence[Walk], dataset: Dataset) -> str:
     """How much there is to do, as a sentence."""
-    return f"{len(plan)} walks, {sum(walk.all_epochs for walk in plan):,} epochs of {images:,} images altogether."
+    epochs = sum(walk.all_epochs for walk in plan)
+    return f"{len(plan)} walks, {epochs:,} epochs of {len(dataset.train_images):,} images altogether."
 
 
 def _of_all_seeds(effort: Effort, group: str, variant: str, kl_weights: Sequence[float], **options) -> list[Walk]:

@@ -12,7 +12,11 @@ from vae_core.lessons.where_codes_collapse.plan import LIKELIHOODS
 
 RARE = (0.0, 1e-3, 1e-2)  # distances of a pixel's mean from black or white
 SHOWN = 10  # units
-LATENT_DIMS = (2, 10, 32)
+
+
+def of_bernoulli(dataset: Dataset) -> np.ndarray:
+    """The predicted weights of grey pixels as probabilities, which is what the walks train: all of them, descending."""
+    return predicted(dataset, {})
 
 
 def rare_pixels(dataset: Dataset) -> pd.DataFrame:
@@ -34,3 +38,8 @@ def of_likelihoods(dataset: Dataset) -> dict[str, np.ndarray]:
         name: predicted(binarised(dataset, dict(settings).get("binarise", "no")), dict(settings))
         for name, settings in LIKELIHOODS.items()
     }
+
+
+def rate_curves(dataset: Dataset, weights: np.ndarray) -> dict[str, pd.DataFrame]:
+    """What theory says of the rate: columns `kl_weight` and `rate`, by the name of the curve."""
+    return {}

@@ -1,0 +1,140 @@
+"""The lesson `where_codes_collapse`: its walks, and what is read from them."""
+
+import os
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from vae_core.data import load_dataset
+from vae_core.lessons.where_codes_collapse import keeping, measures, plan, walks
+from vae_core.lessons.where_codes_collapse.walks import TANH, Walk
+
+WEIGHTS = np.array([30.0, 20.0, *np.linspace(15, 5, 8), 1.0])
+EFFORT = plan.Effort(seeds=2, start_epochs=5, epochs=4)
+
+
+def walked(kl_weights, variances, rates=None, epochs=1):
+    """A made-up walk: the variance of each unit at the end of each step, (steps, units)."""
+    rows = [(0, kl_weights[0], 0.0, unit, 0.5, 0.9, 3) for unit in range(len(variances[0]))]
+    for step, (kl_weight, units) in enumerate(zip(kl_weights, variances, strict=True), start=1):
+        for epoch in range(epochs + 1):
+            for unit, variance in enumerate(units):
+                rate = variance / 2 if rates is None else rates[step - 1][epoch]
+                rows.append((step, kl_weight, float(epoch), unit, rate, variance, 3))
+    return pd.DataFrame(rows, columns=["step", "kl_weight", "epoch", "unit", "rate", "variance", "hidden_on"])
+
+
+UP_AND_DOWN = walked(
+    [10, 20, 40, 80, 40, 20, 10],
+    [(0.5, 0.4), (0.001, 0.3), (0.02, 0.003), (0.0, 0.0), (0.0, 0.0), (0.2, 0.0), (0.3, 0.009)],
+)
+
+
+def test_a_unit_dies_between_its_last_living_step_and_the_next_whichever_unit_it_is():
+    assert measures.death(UP_AND_DOWN, 1) == pytest.approx(np.sqrt(40 * 80))
+    assert measures.death(UP_AND_DOWN, 2) == pytest.approx(np.sqrt(10 * 20))
+
+
+def test_a_unit_wakes_between_the_last_dead_step_on_the_way_down_and_the_next():
+    assert measures.waking(UP_AND_DOWN, 1) == pytest.approx(np.sqrt(40 * 20))
+    assert np.isnan(measures.waking(UP_AND_DOWN, 2))
+
+
+def test_what_never_lives_or_never_dies_has_no_weight():
+    assert np.isnan(measures.death(walked([10, 20], [(0.5,), (0.4,)]), 1))
+    assert np.isnan(measures.death(walked([10, 20], [(0.0,), (0.0,)]), 1))
+
+
+def test_the_first_weight_of_a_walk_does_not_count():
+    """At step 0 the unit of the made-up walk lives; at the same weight, trained again, it is dead."""
+    assert np.isnan(measures.death(walked([10, 20], [(0.0,), (0.0,)]), 1))
+    assert list(measures.active(UP_AND_DOWN)["active_units"]) == [2, 1, 1, 0, 0, 1, 1]
+
+
+def test_deaths_are_compared_with_the_law_in_percent():
+    found = {"a": UP_AND_DOWN, "b": UP_AND_DOWN}
+    table = measures.deaths(found, np.array([50.0, 10.0]), units=2)
+    assert table.loc[1, "off by"].startswith(f"{100 * (np.sqrt(3200) / 50 - 1):+.1f} %")
+    assert table.loc[2, "found"] == "14.14"
+
+
+def test_a_code_that_grows_exponentially_has_its_rate_and_one_that_is_large_no_longer_counts():
+    epochs = np.arange(0, 12, 0.25)
+    deviations = np.minimum(0.01 * np.exp(0.7 * epochs), 0.6)
+    frame = pd.DataFrame({"step": 1, "epoch": epochs, "unit": 0, "variance": deviations**2})
+    assert measures.growth(frame) == pytest.approx(0.7)
+
+
+def test_the_pace_is_that_of_growth_by_rounds():
+    points = [(kl_weight, 3 * np.log(30 / kl_weight)) for kl_weight in (20.0, 25.0, 28.0)]
+    assert measures.pace([*points, (10.0, np.nan)], 30.0) == pytest.approx(3)
+
+
+def test_standstill_tells_a_drift_from_noise():
+    drifting = walked(
+        [10, 20], [(0.1,), (0.1,)], rates=[(0.4, 0.3, 0.2, 0.1, 0.0), (0.5, 0.4, 0.3, 0.2, 0.1)], epochs=4
+    )
+    walk = Walk("a", "b", 1.0, 1, (1.0,), 1, 0)
+    assert measures.standstill({walk: drifting}).loc["b", "mean change"] == "-0.2000"
+    assert measures.standstill({walk: drifting}).loc["b", "standard deviation"] == "0.0000"
+
+
+def test_counts_stand_beside_the_laws_and_say_from_where_on_it_is_right():
+    walk = Walk("a", "2", 10.0, 1, (10, 20, 40), 1, 0)
+    frame = walked([10, 20, 40], [(0.5, 0.0), (0.2, 0.1), (0.0, 0.0)])
+    found = measures.counts({walk: frame}, np.array([30.0, 25.0, 24.0, 23.0]), every=1)
+    assert list(found["2 units: predicted"]) == [2, 2, 0]
+    assert list(found["2 units: found"]) == ["1.0", "2.0", "0.0"]
+    off = walked([10, 20, 40], [(0.0, 0.0), (0.2, 0.1), (0.0, 0.0)])
+    assert "above **10**" in measures.right_from({walk: off}, np.array([30.0, 25.0]))
+
+
+@pytest.mark.parametrize("planned", [plan.both_ways, plan.ten_units, plan.reasons])
+def test_walks_go_through_the_predicted_weights(planned):
+    for walk in planned(WEIGHTS, EFFORT):
+        units = dict(walk.settings).get("latent_dim", 2)
+        through = WEIGHTS[:1] if planned is plan.reasons else WEIGHTS[:units]
+        assert walk.kl_weights[0] < through.min() <= through.max() < max(walk.kl_weights)
+
+
+def test_codes_that_are_to_wake_collapse_above_the_law_and_wake_below():
+    for walk in plan.waking(WEIGHTS, EFFORT):
+        assert walk.start > WEIGHTS[0] > walk.kl_weights[0]
+
+
+def test_all_seeds_walk_the_same_way():
+    ways = {}
+    for walk in plan.both_ways(WEIGHTS, EFFORT):
+        ways.setdefault(walk.network, []).append((walk.kl_weights, walk.seed))
+    assert all(len({weights for weights, _ in one}) == 1 and [s for _, s in one] == [0, 1] for one in ways.values())
+
+
+def test_walks_are_taken_side_by_side_and_none_twice(tmp_path, monkeypatch):
+    """In processes of their own, with one thread each; digits, a few steps."""
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    data = load_dataset("digits")
+    settings = {"batch_size": 100, "learning_rate": 1e-3, "hidden_units": 16}
+    ones = [Walk("a", "b", 1.0, 2, (1.0, 200.0), 2, 0, network=network) for network in ("dense", TANH)]
+    taken = keeping.take_all(ones, data, "", settings, workers=2)
+    for walk, frame in taken.items():
+        assert list(frame.groupby("step")["kl_weight"].first()) == [1.0, 1.0, 200.0]
+        assert len(frame) == 2 * 3 * 3  # units, steps, looks
+        rate = frame.groupby(["step", "epoch"])["rate"].sum()
+        assert rate[1, 0.0] == rate[0, 2.0]  # a step begins where the one before ended
+        assert rate[2, 2.0] < rate[1, 2.0]  # 200 times the price
+        assert walk.network == TANH or frame["hidden_on"].max() <= 16
+    kept = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("output.pkl")}
+    again = keeping.take_all(ones, data, "", settings, workers=2)
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("output.pkl")} == kept
+    assert len(kept) == 2
+    for walk in ones:
+        pd.testing.assert_frame_equal(again[walk], taken[walk])
+
+
+def test_a_walk_ends_when_nobody_waits_for_it(monkeypatch):
+    monkeypatch.setattr(walks, "use_threads", lambda threads: None)  # this process has its threads already
+    nobody = max(os.getpid(), os.getppid()) + 1
+    settings = {"batch_size": 600, "learning_rate": 1e-3, "hidden_units": 4}
+    with pytest.raises(SystemExit):
+        walks.take(Walk("a", "b", 1.0, 1, (1.0,), 1, 0), "digits", "", settings, wanted_by=nobody)
