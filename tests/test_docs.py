@@ -179,7 +179,7 @@ def check_python(words: list[str], tmp_path: Path) -> None:
         assert len(rest) == 1
         assert explorer([str(tmp_path)]) == 2  # no finished run there: it got as far as to look
     else:
-        has_command = module in ("vae_core.sweep.lessons", "vae_core.report")
+        has_command = module in ("vae_core.collapse", "vae_core.sweep.lessons", "vae_core.report")
         check_benchmark(f"{module}.command" if has_command else module, rest)
 
 

@@ -10,6 +10,7 @@ from vae_core.collapse.command import main
 from vae_core.collapse.law import collapse_weights
 from vae_core.collapse.moments import moments
 from vae_core.collapse.pixels import pixel_variance
+from vae_core.runs import PROJECT
 
 
 def said(capsys, *arguments) -> str:
@@ -70,7 +71,30 @@ def test_wrong_usage_is_one_line(arguments, message, capsys):
     assert error.count("\n") == 1
 
 
-def test_images_that_are_too_large_are_refused(tmp_path, capsys):
-    np.save(tmp_path / "large.npy", np.random.default_rng(0).integers(256, size=(200, 64, 64, 3), dtype=np.uint8))
-    assert main(["--dataset", str(tmp_path / "large.npy")]) == 2
-    assert "4,096 numbers at most, these have 12,288" in capsys.readouterr().err
+def test_of_large_images_the_first_weights_are_told(tmp_path, capsys, rng):
+    np.save(tmp_path / "large.npy", rng.integers(256, size=(400, 36, 36), dtype=np.uint8))
+    assert main(["--dataset", str(tmp_path / "large.npy"), "--kl-weights", "0", "1", "99"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "units alive  128+ 128+    0" in lines
+    assert "128+ is 128 or more: no more weights are computed for images of this size." in lines
+    assert "black or white" not in " ".join(lines)  # no pixel is near
+
+
+def test_many_weights_take_more_lines(capsys):
+    lines = said(capsys, "--kl-weights", *np.linspace(0, 3, 31)).splitlines()
+    assert max(map(len, lines)) <= 80
+    counts = [int(number) for line in lines if line.startswith("units alive") for number in line.split()[2:]]
+    assert (len(counts), counts[0], counts[5], counts[10]) == (31, 61, 33, 26)
+
+
+def test_images_that_are_all_the_same_are_refused(tmp_path, capsys, rng):
+    np.save(tmp_path / "same.npy", np.repeat(rng.random((1, 9, 9)), 300, axis=0))
+    assert main(["--dataset", str(tmp_path / "same.npy")]) == 2
+    assert capsys.readouterr().err == (
+        "collapse: same: all training images are the same, so a code has nothing to tell: add others\n"
+    )
+
+
+def test_the_screen_on_the_page_is_what_the_command_prints(capsys):
+    page = (PROJECT / "docs" / "collapse.md").read_text()
+    assert f"```text\n{said(capsys)}```" in page

@@ -2,19 +2,29 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from scipy.integrate import quad
 
-from vae_core.collapse.law import collapse_weights, units_alive
-from vae_core.collapse.moments import Moments, moments
+from vae_core.collapse.law import collapse_weights, predicted, rare_pixels, units_alive
+from vae_core.collapse.moments import LargeImages, Moments, moments, moments_of
 from vae_core.collapse.pixels import continuous_bernoulli_variance, pixel_variance
-from vae_core.dataset import ByteImages
+from vae_core.data import DataNotAvailable, load_dataset
 from vae_core.errors import InputError
 from vae_core.likelihoods import likelihood_of
+from vae_core.runs import PROJECT
 
 BERNOULLI, GAUSSIAN = pixel_variance("bernoulli"), pixel_variance("gaussian")
+
+
+@pytest.fixture
+def fashion_mnist():
+    try:
+        return load_dataset("fashion_mnist")
+    except DataNotAvailable as error:
+        pytest.skip(f"real Fashion-MNIST was not tested: {error}")
 
 
 @pytest.fixture
@@ -22,17 +32,6 @@ def grey(rng):
     """Images of 3 x 2 pixels that depend on two numbers of each image."""
     shown = rng.normal(size=(400, 2)) @ rng.normal(size=(2, 6))
     return (1 / (1 + np.exp(-shown - 1))).reshape(400, 3, 2, 1).astype("float32")
-
-
-def test_moments_are_those_of_numpy_in_any_blocks(grey, monkeypatch):
-    flat = grey.reshape(400, 6).astype(float)
-    for block in (6 * 400, 6 * 7):
-        monkeypatch.setattr("vae_core.collapse.moments.BLOCK", block)
-        found = moments(grey)
-        assert found.mean == pytest.approx(flat.mean(axis=0))
-        assert found.covariance == pytest.approx(np.cov(flat.T, bias=True))
-    in_bytes = ByteImages(np.round(255 * grey).astype(np.uint8))
-    assert moments(in_bytes).covariance == pytest.approx(np.cov(flat.T, bias=True), abs=1e-3)
 
 
 def test_black_and_white_images_have_the_eigenvalues_of_the_pixels_correlations(grey, rng):
@@ -51,17 +50,12 @@ def test_gaussian_pixels_have_the_eigenvalues_of_the_covariance_by_the_variance(
     assert learned.sum() == pytest.approx(6)
 
 
-def test_tossed_images_have_the_moments_of_many_tosses(grey, rng):
-    tosses = np.concatenate([rng.random(grey.shape) < grey for _ in range(200)]).astype("float32")
-    expected, found = moments(tosses), moments(grey).tossed()
-    assert found.mean == pytest.approx(expected.mean, abs=0.01)
-    assert found.covariance == pytest.approx(expected.covariance, abs=0.005)
-
-
 def test_pixels_that_never_vary_and_rare_ones_are_left_out():
     found = Moments(np.array([0.5, 0.0, 0.005, 0.995]), np.diag([0.2, 0.0, 0.002, 0.001]))
     assert collapse_weights(found, BERNOULLI) == pytest.approx([0.8, 0.002 / 0.004975, 0.001 / 0.004975, 0])
     assert collapse_weights(found, BERNOULLI, rarest=0.01) == pytest.approx([0.8, 0, 0, 0])
+    assert rare_pixels(found, 0.01).tolist() == [False, False, True, True]
+    assert not rare_pixels(found, 0).any()
 
 
 def test_units_live_below_their_weights_alone():
@@ -128,16 +122,49 @@ def test_the_variance_of_a_continuous_bernoulli_is_the_integral_of_its_density(m
     assert continuous_bernoulli_variance(np.array([mean]))[0] == pytest.approx(expected, rel=1e-4)
 
 
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("digits", [31.58, 30.25, 27.11, 15.97, 12.10, 10.17, 9.04, 7.42, 6.88, 6.54, 5.80, 4.52]),
-        ("mnist", [32.25, 22.83, 20.99, 16.17, 14.11, 12.24, 10.61, 9.64]),
-    ],
-)
-def test_the_weights_of_real_images_are_those_that_were_computed_independently(name, expected, request):
-    found = collapse_weights(moments(request.getfixturevalue(name).train_images), BERNOULLI)
-    assert found[: len(expected)] == pytest.approx(expected, abs=0.006)
+def test_the_weights_of_digits_are_those_that_were_computed_independently(digits):
+    expected = [31.58, 30.25, 27.11, 15.97, 12.10, 10.17, 9.04, 7.42, 6.88, 6.54, 5.80, 4.52]
+    assert predicted(digits, {}, 12) == pytest.approx(expected, abs=0.006)
+
+
+def test_the_weights_of_mnist_are_those_that_were_computed_independently(mnist):
+    found = moments(mnist.train_images)
+    expected = [32.25, 22.83, 20.99, 16.17, 14.11, 12.24, 10.61, 9.64]
+    assert collapse_weights(found, BERNOULLI, count=8) == pytest.approx(expected, abs=0.006)
+    rarest = (1 - np.sqrt(1 - 4 * 0.01)) / 2  # where p (1 - p) is 0.01
+    assert collapse_weights(found, BERNOULLI, rarest, count=3) == pytest.approx([32.11, 22.07, 20.46], abs=0.006)
+    assert rare_pixel_rows()["MNIST"] == rare_pixel_row(found)
+
+
+@pytest.mark.slow
+def test_the_weights_of_fashion_mnist_are_those_that_were_computed_independently(fashion_mnist):
+    found = moments(fashion_mnist.train_images)
+    expected = [90.68, 64.10, 23.49, 19.65, 18.09, 12.90]
+    assert collapse_weights(found, BERNOULLI, count=6) == pytest.approx(expected, abs=0.006)
+    assert rare_pixel_rows()["Fashion-MNIST"] == rare_pixel_row(found)
+
+
+def rare_pixel_rows():
+    """The table of docs/collapse.md: data set -> cells."""
+    page = (PROJECT / "docs" / "collapse.md").read_text()
+    rows = [line.strip("| ").split(" | ") for line in page.splitlines() if "MNIST |" in line]
+    return {name: cells for name, *cells in rows}
+
+
+def rare_pixel_row(found):
+    """First two weights of Bernoulli pixels, then the first of continuous ones: of all, and without rare pixels."""
+    rarest, continuous = (0.0, 1e-3, 1e-2), pixel_variance("continuous_bernoulli")
+    grey = [", ".join(f"{weight:.2f}" for weight in collapse_weights(found, BERNOULLI, rare, 2)) for rare in rarest]
+    return grey + [f"{collapse_weights(found, continuous, rare, 1)[0]:,.0f}" for rare in rarest]
+
+
+@pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian_learned_variance"])
+def test_enlarged_images_have_weights_as_many_times_as_large_as_pixels_are_repeated(digits, likelihood):
+    """Also where the images are so large that no covariance is kept. A variance that is learned stays what it was."""
+    enlarged = replace(digits, train_images=digits.train_images.repeat(2, axis=1).repeat(2, axis=2))
+    assert isinstance(moments_of(enlarged), LargeImages)
+    settings = {"likelihood": likelihood, "pixel_variance": 1.0}
+    assert predicted(enlarged, settings, 10) == pytest.approx(4 * predicted(digits, settings, 10), rel=1e-4)
 
 
 def test_another_likelihood_is_refused():

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from vae_core.binarise import binarised
-from vae_core.collapse.law import collapse_weights, units_alive
+from vae_core.collapse.law import collapse_weights, rare_pixels, units_alive
 from vae_core.collapse.moments import moments_of
 from vae_core.collapse.pixels import pixel_variance
 from vae_core.data import SOURCES, load_dataset
@@ -21,10 +21,10 @@ from vae_core.execution.command import OneLineParser, exit_code
 from vae_core.parameters import check_parameters
 from vae_core.settings import CHOICES, DEFAULTS, KL_WEIGHTS, check_settings
 
-UNITS = 10  # on the screen
+WIDTH = 80  # characters of the screen
+UNITS = 10  # on it
 BAR = 40  # characters of the first of them
 RARE = 0.01  # distance of a pixel's mean from black or white
-MOST_PIXELS = 4096  # of an image: their covariance takes 134 MB
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -38,38 +38,61 @@ def _say(options: argparse.Namespace) -> int:
     for kl_weight in options.kl_weights:
         check_parameters({"kl_weight": kl_weight})
     dataset = binarised(load_dataset(options.dataset), options.binarise)
-    if (pixels := int(np.prod(dataset.image_shape))) > MOST_PIXELS:
-        raise InputError(f"images may have {MOST_PIXELS:,} numbers at most, these have {pixels:,}: make them smaller")
     print("\n".join(screen(dataset, settings, options.kl_weights)))
     return 0
 
 
 def screen(dataset: Dataset, settings: dict[str, object], kl_weights: Sequence[float]) -> Iterator[str]:
-    """The lines that the command prints, for the settings `likelihood`, `pixel_variance` and `binarise`."""
+    """The lines that the command prints, for the settings `likelihood` and `pixel_variance`.
+
+    Raises InputError if the training images are all the same.
+    """
     variance = pixel_variance(settings["likelihood"], settings["pixel_variance"])
     found = moments_of(dataset)
     weights = collapse_weights(found, variance)
-    common = collapse_weights(found, variance, RARE)
+    if not weights[0]:
+        raise InputError(f"{dataset.name}: all training images are the same, so a code has nothing to tell: add others")
+    cut = len(weights) < np.prod(dataset.image_shape)
     yield from textwrap.wrap(
-        f"{dataset.description}; {len(dataset.train_images):,} training images, likelihood {settings['likelihood']}", 80
+        f"{dataset.description}; {len(dataset.train_images):,} training images, likelihood {settings['likelihood']}",
+        WIDTH,
     )
     yield ""
     yield "unit   dies at kl_weight"
     for unit, weight in enumerate(weights[:UNITS], start=1):
-        yield f"{unit:>4} {weight:>8.2f}  {'#' * max(1, round(BAR * weight / weights[0]))}"
+        yield f"{unit:>4} {weight:>8.2f}  {'#' * max(int(weight > 0), round(BAR * weight / weights[0]))}"
     yield ""
-    names = [f"{kl_weight:g}" for kl_weight in kl_weights]
-    alive = [str(units_alive(kl_weight, weights)) for kl_weight in kl_weights]
-    width = max(map(len, names + alive)) + 1
-    yield "at kl_weight" + "".join(name.rjust(width) for name in names)
-    yield "units alive " + "".join(number.rjust(width) for number in alive)
+    yield from _counts(weights, kl_weights, cut)
     yield ""
+    if cut:
+        yield f"{len(weights)}+ is {len(weights)} or more: no more weights are computed for images of this size."
+    if rare := np.sum(rare_pixels(found, RARE)):
+        first, second = collapse_weights(found, variance, RARE, count=2)
+        yield from textwrap.wrap(
+            f"Without the {rare:,} pixels whose mean is within {RARE:g} of black or white the first two units die at "
+            f"{first:.2f} and {second:.2f}.",
+            WIDTH,
+        )
     yield from textwrap.wrap(
-        f"No model has more units than its latent_dim. Above {weights[0]:.2f} a code that says nothing is stable, "
-        f"whatever the network. Without pixels whose mean is within {RARE:g} of black or white the first two units die "
-        f"at {common[0]:.2f} and {common[1]:.2f}. All this is told from the images: nothing was trained.",
-        80,
+        f"Above {weights[0]:.2f} a code that says nothing is stable, whatever the network. No model has more units "
+        "than its latent_dim. All this is told from the images: nothing was trained.",
+        WIDTH,
     )
+
+
+def _counts(weights: np.ndarray, kl_weights: Sequence[float], cut: bool) -> Iterator[str]:
+    """How many units live at each weight, in as many pairs of lines as the screen needs.
+
+    cut: there are more collapse weights than these
+    """
+    names = [f"{kl_weight:g}" for kl_weight in kl_weights]
+    numbers = [units_alive(kl_weight, weights) for kl_weight in kl_weights]
+    alive = [f"{number}+" if cut and number == len(weights) else f"{number}" for number in numbers]
+    width = max(map(len, names + alive)) + 1
+    across = (WIDTH - len("units alive ")) // width
+    for start in range(0, len(names), across):
+        yield "at kl_weight" + "".join(name.rjust(width) for name in names[start : start + across])
+        yield "units alive " + "".join(number.rjust(width) for number in alive[start : start + across])
 
 
 def parser() -> argparse.ArgumentParser:

@@ -13,8 +13,8 @@ independent given z, and how outputs are turned into a pixel's mean drops out: S
 images, divided by the standard deviations that p(x|z) gives their pixels. For black-and-white images it is their
 correlation matrix, for Gaussian pixels of variance v their covariance / v.
 
-The last is the threshold of the linear VAE (Lucas et al. 2019, arXiv:1911.02469; Dai et al. 2020) and of probabilistic
-PCA (Tipping and Bishop 1999). The law is local: it says where the collapsed state loses its stability, not what else
+The last is the threshold of the linear VAE (Lucas et al. 2019, arXiv:1911.02469) and of probabilistic PCA (Tipping and
+Bishop 1999). The law is local: it says where the collapsed state loses its stability, not what else
 there is, and not what strong units do to each other.
 """
 
@@ -53,14 +53,18 @@ def collapse_weights(
     count: of weights; None for as many as `found` has
     returns: (count,) or (pixels,), with 0 for each pixel that is left out
     """
-    kept = found.variance > NEVER
-    if rarest:
-        kept &= np.minimum(found.mean, 1 - found.mean) > rarest
+    kept = (found.variance > NEVER) & ~rare_pixels(found, rarest)
     scale = np.zeros(len(kept))
     scale[kept] = 1 / np.sqrt(pixel_variance(found.mean, found.variance)[kept])
     weights = found.eigenvalues(scale, count)
     weights[weights < ROUNDING * weights.max(initial=0)] = 0
     return weights
+
+
+def rare_pixels(found: Moments | LargeImages, rarest: float) -> np.ndarray:
+    """Which pixels vary, but with a mean of no more than `rarest` from 0 or from 1: true or false, (pixels,)."""
+    nearest = np.minimum(found.mean, 1 - found.mean)
+    return (found.variance > NEVER) & (nearest <= rarest) & (rarest > 0)
 
 
 def units_alive(kl_weight: float, weights: np.ndarray, latent_dim: int | None = None) -> int:

