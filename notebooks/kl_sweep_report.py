@@ -179,10 +179,18 @@ tables.drawn_table(runs)
 #
 # This suite grew out of five tutorials, numbered 000 to 004. Tutorial 004, a Chinese version of Vincent Lunot's "On the
 # use of the Kullback-Leibler divergence in Variational Autoencoders", trained at eight weights from 0 to 20 and drew
-# conclusions from its pictures. Here are these, some from the other tutorials, and some that are often heard. The code
-# computes each verdict from the runs: confirmed or refuted where the 95 % interval of the mean over the seeds is on one
-# side, undecided otherwise. Of twenty claims that are neither true nor false, one is expected to get a verdict. (Claims
-# about losses rather than weights, such as that a smaller loss needs a larger learning rate, are tested in
+# conclusions from its pictures. Here are these, some from the other tutorials and from papers, and some that are often
+# heard. The code computes each verdict from the runs. In brackets is the 95 % interval of the number over the seeds. A
+# claim is confirmed where the whole interval is on its side of the limit, refuted where the whole interval is on the
+# other side, and undecided otherwise. A largest or least number is chosen among many, and its interval allows for that.
+# So a verdict is wrong in 2.5 % of cases at most, if numbers vary from seed to seed as normal ones do. With one seed
+# there is no interval: the claim holds or fails in that seed.
+#
+# Claims about collapse are decided by the law of collapse, where runs have its prediction. Above `collapse_weight0` it
+# lets no unit live. Below this weight an empty code can gain, and training that leaves the code empty has failed. The
+# law is about codes that are nearly empty. Far below the weights at which units die, it need not tell how many live.
+#
+# (Claims about losses rather than weights, such as that a smaller loss needs a larger learning rate, are tested in
 # `bug_gallery`. Which weight each tutorial really uses is derived in `which_weight_are_you_using`.)
 
 # %%
