@@ -20,7 +20,7 @@ output: str = ""  # folder for comparison.csv and the figures; empty: comparison
 # %%
 from IPython.display import Markdown
 
-from vae_core.report import comparison
+from vae_core.report import comparison, latent_dims
 
 chosen = comparison.sweep_folders(folders)
 sweeps = comparison.read_sweeps(chosen)
@@ -46,6 +46,14 @@ comparison.draw(target, "rate_distortion", sweeps)
 
 # %%
 comparison.draw(target, "active_units", sweeps)
+
+# %% [markdown]
+# Do more latent dimensions need another weight? By the law of collapse they do not: the images and the likelihood decide
+# at which weight the first, second, ... unit dies. At weights at which the smaller model should lose units, do both keep
+# as many?
+
+# %%
+Markdown(latent_dims.latent_dim_claims_page(sweeps))
 
 # %% [markdown]
 # ## 3. What a setting is worth

@@ -1,6 +1,6 @@
 """Common claims about the weight, decided by the numbers of a sweep: if the numbers change, so do the verdicts."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import product
 
@@ -61,9 +61,14 @@ def claims(runs: Runs) -> pd.DataFrame:
     Runs that have diverged are left out, and so are claims about measures that no run has, such as those of a judge of
     classes where there are no labels, and about planes where the latent space is none.
     """
-    by_seed, settings = sound(runs).by_seed(), shared_settings(runs)
+    by_seed = sound(runs).by_seed()
+    return table_of(_claims_about(shared_settings(runs)), by_seed)
+
+
+def table_of(asked: Iterable[Claim], by_seed: pd.DataFrame) -> pd.DataFrame:
+    """A row for each claim that is about measures which runs have."""
     rows = []
-    for claim in _claims_about(settings):
+    for claim in asked:
         try:
             number, word = _decided(claim, by_seed)
         except Lacking as lacking:
@@ -77,13 +82,17 @@ def claims(runs: Runs) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns).set_index("claim")
 
 
+def in_markdown(table: pd.DataFrame) -> str:
+    """A table of claims, in which a | of its own would end a cell."""
+    return table.reset_index().map(lambda text: text.replace("|", r"\|")).to_markdown(index=False)
+
+
 def claims_page(runs: Runs) -> str:
-    """`claims` as a Markdown table, in which a | of its own would end a cell; none where a target rules the rate."""
+    """`claims` as a Markdown table; none where a target rules the rate."""
     settings = shared_settings(runs)
     if settings["target_distortion"] is not None or settings["target_rate"] is not None:
         return "The claims are about a weight on the rate. Here a target rules it, so that they cannot be decided."
-    table = claims(runs).reset_index()
-    return table.map(lambda text: text.replace("|", r"\|")).to_markdown(index=False)
+    return in_markdown(claims(runs))
 
 
 def verdict(evidence: Evidence, theorem: bool = False) -> str:
@@ -138,7 +147,7 @@ def _all_below(numbers: pd.Series | pd.DataFrame, limit: float, unit: str = "") 
     return Evidence(largest_mean(_known(numbers)), limit, -1, unit)
 
 
-def _some_above(numbers: pd.DataFrame, limit: float, unit: str = "") -> Evidence:
+def some_above(numbers: pd.DataFrame, limit: float, unit: str = "") -> Evidence:
     """That the largest of the numbers is above the limit."""
     return Evidence(largest_mean(_known(numbers)), limit, 1, unit)
 
@@ -306,7 +315,7 @@ def _partly_dead(by_seed: pd.DataFrame) -> Evidence:
     part, between = np.minimum(active, len(weights) - active), by_seed["predicted_active_units"].max()
     if part.max().max() == 0 and not between.between(1, len(weights) - 1).any():
         raise Lacking(f"the sweep has no weight from {weights[-1]:.2f} to {weights[0]:.2f}")
-    return _some_above(part, 0.5, " units")
+    return some_above(part, 0.5, " units")
 
 
 CLAIMS = (
