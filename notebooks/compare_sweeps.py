@@ -48,9 +48,9 @@ comparison.draw(target, "rate_distortion", sweeps)
 comparison.draw(target, "active_units", sweeps)
 
 # %% [markdown]
-# Do more latent dimensions need another weight? By the law of collapse they do not: the images and the likelihood decide
-# at which weight the first, second, ... unit dies. At weights at which the smaller model should lose units, do both keep
-# as many?
+# Do more latent dimensions need another weight? By the law of collapse they do not: the images and the likelihood
+# decide at which weight the first, second, ... unit dies. At weights at which the smaller model should lose units, do
+# both keep as many?
 
 # %%
 Markdown(latent_dims.latent_dim_claims_page(sweeps))
