@@ -49,6 +49,7 @@ start_epochs: int = 15  # at the first weight of a walk
 batch_size: int = 128  # images per gradient step
 learning_rate: float = 1e-3  # of Adam
 hidden_units: int = 512  # width of the one hidden layer of the encoder, and of the decoder
+linear_steps: int = 12000  # gradient steps of each linear model
 seeds: int = 3  # everything is trained with the seeds 0 to seeds - 1
 threads: int = 2  # so many trainings run side by side, on one CPU thread each
 data_dir: str = ""  # folder with mnist/ or fashion_mnist/ in it; empty: VAE_DATA_DIR, the cache, a download
@@ -60,11 +61,12 @@ from IPython.display import Markdown
 
 from vae_core import parameters, training
 from vae_core.data import load_dataset
-from vae_core.lessons.where_codes_collapse import figures, measures, plan, predictions
+from vae_core.lessons.where_codes_collapse import claims, figures, linear, linear_figures, measures, plan, predictions
 from vae_core.lessons.where_codes_collapse.keeping import take_all
 
 settings = {"batch_size": batch_size, "learning_rate": learning_rate, "hidden_units": hidden_units}
-lengths = {"epochs": epochs, "start_epochs": start_epochs, "seeds": seeds, "threads": threads}
+lengths = {"epochs": epochs, "start_epochs": start_epochs, "linear_steps": linear_steps}
+lengths |= {"seeds": seeds, "threads": threads}
 parameters.check_parameters({**settings, **lengths})
 training.use_threads(1)
 data = load_dataset(dataset, data_dir)
@@ -81,6 +83,47 @@ pd.set_option("display.max_colwidth", None)
 predictions.rare_pixels(data)
 
 # %% [markdown]
+# ## Closed form first
+#
+# Where encoder and decoder are one layer each and the pixels Gaussian, nothing has to be trained. Let $L$ be the
+# eigenvalues of the covariance of the training images, and 1 the variance of a pixel. A unit with $L > \beta$ has the
+# rate $\frac12 \ln(L / \beta)$ and leaves $\beta / 2$ of the distortion. Any other has rate 0 and leaves $L / 2$.
+# Together these are the whole rate-distortion curve. The dots are linear models that were trained. Are they on it?
+
+# %%
+optimum = linear.linear_optimum(data, 10)
+fitted = linear.train_linear(data, optimum, seeds, linear_steps)
+title = f"{data.name}: linear VAE, latent_dim 10, pixels of variance 1"
+linear_figures.rate_distortion(optimum, fitted, title)
+
+# %%
+linear_figures.unit_rates(optimum, fitted, title)
+
+# %% [markdown]
+# Every model is on the curve or above it. The distortion is half the squared error, without its constant. "above" says
+# by how much the objective exceeds the least one, in nats of the ELBO at that variance. Did it stand still?
+
+# %%
+linear.linear_table(fitted, optimum)
+
+# %%
+Markdown(linear.landed(fitted))
+
+# %% [markdown]
+# Is the ELBO to blame when a unit dies? At variance 1, weight $\beta$ has the same best weights as the ELBO has at
+# variance $\beta$. So the same models can be read as models of the ELBO, at another variance of a pixel. For them
+# $-\log p(x)$ is known too: it is that of probabilistic PCA. Where is the gap between the two?
+
+# %%
+linear_figures.evidence(optimum, fitted, title)
+
+# %%
+Markdown(linear.meeting(optimum))
+
+# %% [markdown]
+# The best linear VAE has no gap, whatever the variance: its $q(z|x)$ is the exact posterior. So the ELBO asks for as
+# many units as the likelihood does. A unit dies where the variance, or the weight, is too large for what it says.
+#
 # ## Two units, both ways
 #
 # Now the suite's reference model, with two units. A *walk* trains one model at one weight after another. It starts
@@ -211,3 +254,22 @@ figures.off_by(measures.shares(others, {name: found[0] for name, found in laws.i
 
 # %%
 measures.first_deaths(others, laws)
+
+# %% [markdown]
+# ## What practice learns
+#
+# Nothing is left to learn above the first weight: there an empty code is stable. Where the last of the units dies
+# first, a model starts to use fewer units than it has. Below that weight a smaller one makes the codes more exact, and
+# changes nothing else that the law could tell. "found" is where the walks of this notebook put these two.
+
+# %%
+measures.practice({2: there_and_back, 10: ten, 32: many}, weights)
+
+# %% [markdown]
+# ## Claims
+#
+# What is said of collapse, decided by the walks. A claim is confirmed or refuted where the 95 % interval over the seeds
+# is on one side, else it is undecided. The sources looked at other models: what fails here may hold there.
+
+# %%
+claims.claims({**there_and_back, **ten, **reasons}, weights)

@@ -15,6 +15,8 @@ SMALLEST = {
     "point_z0": -100,
     "point_z1": -100,
     "epochs": 1,
+    "start_epochs": 1,
+    "linear_steps": 1,
     "batch_size": 1,
     "hidden_units": 1,
     "latent_dim": 1,
@@ -40,8 +42,8 @@ LARGEST = {
 LARGEST_WHOLE = 2**31 - 1  # TensorFlow counts in 32 bits
 LARGEST_REAL = float(np.finfo(np.float32).max)  # what a model's arithmetic holds
 WHOLE = (
-    *("epochs", "batch_size", "hidden_units", "latent_dim", "seed", "seeds", "threads", "samples", "height"),
-    *("pixels", "channels", "kl_warmup_epochs", "kl_cycles"),
+    *("epochs", "start_epochs", "linear_steps", "batch_size", "hidden_units", "latent_dim", "seed", "seeds"),
+    *("threads", "samples", "height", "pixels", "channels", "kl_warmup_epochs", "kl_cycles"),
 )
 POSITIVE = ("learning_rate", "variance", "reconstruction_factor", "pixel_variance", "kl_ramp")
 

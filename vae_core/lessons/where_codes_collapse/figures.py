@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from vae_core.figures.style import new_figure
+from vae_core.figures.style import LINE_STYLES, new_figure
 from vae_core.lessons.where_codes_collapse.measures import (
     Taken,
     active,
@@ -19,7 +19,7 @@ from vae_core.lessons.where_codes_collapse.measures import (
     pace,
     turn,
 )
-from vae_core.lessons.where_codes_collapse.walks import Walk
+from vae_core.lessons.where_codes_collapse.walks import DENSE, Walk
 from vae_core.measures import ACTIVE_VARIANCE
 from vae_core.statistics import mean_difference
 
@@ -62,12 +62,18 @@ def there_and_back(taken: Taken, weights: Sequence[float], title: str) -> Figure
 
 
 def hidden_units(taken: Taken, weights: Sequence[float], title: str) -> Figure:
-    """How many of the encoder's hidden units are above 0 for any image, over the steps of the walk: a line per seed."""
+    """How many of the encoder's ReLU units are above 0 for any image, over the steps of the walk: a line per seed."""
     figure, axes = new_figure(8, 4.2)
-    for (network, walks), color in zip(by_variant(taken).items(), (UP, DOWN), strict=False):
-        for number, frame in enumerate(walks.values()):
+    for walk, frame in taken.items():
+        if walk.network == DENSE:
             found = ends(frame).groupby("step").first()
-            axes.plot(found.index, found["hidden_on"], color=color, alpha=0.8, label=None if number else network)
+            axes.plot(
+                found.index,
+                found["hidden_on"],
+                color=UP,
+                linestyle=LINE_STYLES[walk.seed % len(LINE_STYLES)],
+                label=f"seed {walk.seed}",
+            )
     steps = found["kl_weight"]
     shown = steps.iloc[:: max(1, len(steps) // 8)]
     axes.set_xticks(shown.index, [f"{weight:.3g}" for weight in shown])
@@ -148,7 +154,7 @@ def waking_codes(taken: Taken, weight: float, title: str) -> Figure:
     handles = [Line2D([], [], color=color, label=f"kl_weight {share:.3g}") for share, color in colors.items()]
     for off, style in zip(sorted({walk.start_epochs for walk in taken}), ("-", ":"), strict=False):
         handles.append(Line2D([], [], color="grey", linestyle=style, label=f"collapsed for {off} epochs"))
-    figure.legend(handles=handles, loc="outside lower center", ncols=6, frameon=False)
+    figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False)
     figure.suptitle(title)
     return figure
 

@@ -1,12 +1,12 @@
 """From walks to the weights at which units die and wake, and how fast a code grows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
 from vae_core.collapse.law import units_alive
-from vae_core.lessons.where_codes_collapse.walks import Walk
+from vae_core.lessons.where_codes_collapse.walks import DENSE, Walk
 from vae_core.measures import ACTIVE_VARIANCE
 from vae_core.statistics import Difference, mean_difference
 
@@ -160,6 +160,23 @@ def right_from(taken: Taken, weights: np.ndarray, tolerance: float = 1.0) -> str
     return " ".join(parts)
 
 
+def practice(taken: Mapping[int, Taken], weights: np.ndarray) -> pd.DataFrame:
+    """Between which weights the number of living units is decided: a row per latent_dim, the law beside the walks.
+
+    taken: walks by latent_dim; those of other networks or other numbers of units among them do not count
+    """
+    rows = {}
+    for units, walks in taken.items():
+        frames = [frame for walk, frame in walks.items() if _has(walk, units)]
+        rows[units] = {
+            "all units live below": f"{weights[units - 1]:.2f}",
+            "found": _mean_weight(death(frame, units) for frame in frames),
+            "the code is empty above": f"{weights[0]:.2f}",
+            "found ": _mean_weight(death(frame, 1) for frame in frames),
+        }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("latent_dim")
+
+
 def standstill(taken: Taken) -> pd.DataFrame:
     """Whether the rates stood still when a weight was left: their change from half of its epochs to the last, in nats.
 
@@ -236,6 +253,15 @@ def pace(points: Sequence[tuple[float, float]], weight: float) -> float:
     kl_weights, growths = np.transpose([point for point in points if np.isfinite(point[1])])
     logarithms = np.log(weight / kl_weights)
     return float(logarithms @ growths / (logarithms @ logarithms))
+
+
+def _has(walk: Walk, units: int) -> bool:
+    return walk.network == DENSE and dict(walk.settings).get("latent_dim", 2) == units
+
+
+def _mean_weight(found: Iterable[float]) -> str:
+    mean = pd.Series(list(found), dtype=float).mean()
+    return "-" if np.isnan(mean) else f"{mean:.2f}"
 
 
 def _awake(frame: pd.DataFrame) -> bool:
