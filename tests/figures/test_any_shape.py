@@ -17,10 +17,8 @@ from tests.figures.test_many_weights import faults
 from tests.made_up import latent_of, sweep_of
 from vae_core import figures
 from vae_core.figures import classes, panels, style
-from vae_core.figures import sweep as sheets
 from vae_core.latent import mean_rates
 from vae_core.report.sheets import ANIMATIONS, SHEETS, TRAVERSALS, draw_sheets
-from vae_core.report.tables import loss_table, ranked_rates
 from vae_core.runs import PROJECT, Runs, save_latent, write_json
 
 DIGITS = tuple("0123456789")
@@ -71,7 +69,6 @@ def test_words_never_overlap_and_no_panel_is_empty(name):
     latent = latent_of(latent_dim, len(class_names), image_shape)
     dimensions, latents = panels.shown_dimensions(latent), dict.fromkeys([0.0, 1.0, 20.0], latent)
     rates = mean_rates(latent.mean, latent.log_var)
-    runs = sweep_of([0.0, 1.0, 20.0], seeds=2, **names_of(rates))
     rows = [f"z[{dimension}]  0.01" for dimension in latent.traversal_dimensions]
     grid, traversed = (latent.manifold, latent.axes, 0.5), (latent.traversals, rows, latent.traversal_positions)
     title = "mine: codes of 60 test images at kl_weight 1"
@@ -95,7 +92,6 @@ def test_words_never_overlap_and_no_panel_is_empty(name):
             dict.fromkeys(latents, ("precision 0.95, recall 0.09", "")),
             title,
         ),
-        "dimensions": sheets.dimensions(ranked_rates(runs), loss_table(runs)),
         "weight": panels.weight_frame(
             "kl_weight 1", latent, style.covering_square([latent.mean[:, dimensions]]), class_names
         ),
@@ -197,16 +193,6 @@ def test_a_decoded_grid_is_neither_tiny_nor_huge(pixels, scale):
     )
     box = figure.axes[0].get_window_extent()
     assert (box.width, box.height) == pytest.approx((30 * pixels * scale, 30 * pixels * scale))
-
-
-def test_many_dimensions_are_a_map_of_rank_and_weight():
-    rates = np.geomspace(5, 1e-6, 12)
-    runs = sweep_of([0.0, 1.0, 10.0], **names_of(rates[::-1]))
-    left, right, _ = sheets.dimensions(ranked_rates(runs), loss_table(runs)).axes
-    np.testing.assert_allclose(left.images[0].get_array(), np.tile(rates[:, None], 3))
-    assert left.get_legend() is None
-    assert right.get_ylabel() == "active units, of 12"
-    assert max(right.get_yticks()) <= 12
 
 
 def test_the_weight_per_epoch_has_a_panel_where_it_varies():

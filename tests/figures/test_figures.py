@@ -12,7 +12,6 @@ from tests.made_up import runs_of
 from vae_core import figures
 from vae_core.figures import panels, plane, style
 from vae_core.figures import sweep as sheets
-from vae_core.report.tables import ranked_rates
 from vae_core.runs import Latent
 
 NAMES = tuple("0123456789")
@@ -163,18 +162,6 @@ def test_samples_stand_beside_the_words_of_their_weight_and_source(rng):
     shown = [np.asarray(axes.images[0].get_array()) for axes in figure.axes]
     assert [picture.shape for picture in shown] == [(28, 3 * 28)] * 4
     assert [picture.mean() for picture in shown] == pytest.approx([0, 0, 0.1, 0.2])
-
-
-def test_dimensions_are_drawn_by_rank_with_their_spread():
-    runs = pd.DataFrame(
-        {"kl_weight": [0.0, 0.0, 1.0, 1.0], "rate_z0": [9.0, 1.0, 0.5, 0.5], "rate_z1": [2, 7, 0.1, 0.1]}
-    )
-    losses = pd.DataFrame({"kl_weight": [0.0, 1.0], "active_units_mean": [2.0, 1.5], "active_units_std": [0.0, 0.7]})
-    left, right = sheets.dimensions(ranked_rates(runs_of(runs)), losses).axes
-    drawn = [bars.lines[0].get_ydata(orig=False) for bars in left.containers]
-    np.testing.assert_allclose(drawn, [[8, 0.5], [1.5, 0.1]])
-    assert [text.get_text() for text in left.get_legend().get_texts()] == ["dimension of rank 1", "dimension of rank 2"]
-    assert right.get_ylabel() == "active units, of 2"
 
 
 def test_frames_of_an_animation_keep_their_windows_while_the_codes_move(rng):

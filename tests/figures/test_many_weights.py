@@ -16,7 +16,7 @@ from vae_core.figures import panels, plane
 from vae_core.figures import sweep as sheets
 from vae_core.figures.labels import evenly, weight_names
 from vae_core.figures.style import covering_square
-from vae_core.report.tables import loss_table, ranked_rates
+from vae_core.report.tables import loss_table
 from vae_core.runs import Latent
 
 NAMES = tuple("0123456789")
@@ -71,7 +71,6 @@ def figures_of(count: int) -> dict[str, Figure]:
     return {
         "rate_distortion": plane_of(count),
         "rate_split": sheets.rate_split(losses, np.log(10_000)),
-        "dimensions": sheets.dimensions(ranked_rates(runs), losses),
         "loss_curves": sheets.loss_curves(histories, "Losses on the validation images: digits, seed 0"),
     }
 

@@ -90,12 +90,15 @@ def test_half_of_the_units_of_thirty_two_are_sixteen():
     assert answer(runs, "largest weight that keeps half of the units active") == "1, below 2"
 
 
-def test_nothing_is_left_from_the_weight_on_at_which_every_larger_one_is_empty_at_every_seed():
+def test_nothing_is_left_from_the_weight_on_at_which_no_seed_of_any_larger_one_has_an_active_unit():
     assert answer(sweep(), "nothing is left of the code") == "from 40 on"
-    assert answer(sweep(), "nothing is left of the code", "numbers") == "3.00 ± 0.00 at 10; 0.01 ± 0.00 at 40"
-    revived = with_noise(sweep(), "rate", {(40.0, 2): 0.2})
+    assert answer(sweep(), "nothing is left of the code", "numbers") == "1.00 ± 0.00 at 10; 0.00 ± 0.00 at 40"
+    revived = with_noise(sweep(), "active_units", {(40.0, 2): 1})
     assert answer(revived, "nothing is left of the code") == "at none of these weights"
-    empty = sweep(rate=([0.01] * 5, 0))
+    assert (
+        answer(sweep(rate=([0.01] * 5, 0)), "nothing is left of the code") == "from 40 on"
+    )  # the rate decides nothing
+    empty = sweep(active_units=([0] * 5, 0))
     assert answer(empty, "nothing is left of the code") == "from 0.5 on"
 
 
@@ -119,7 +122,7 @@ def test_what_was_not_measured_is_not_asked():
     ]
     without = sweep()
     table = advice.advice(Runs(without.settings, without.measures.drop(columns="active_units"), without.folders))
-    assert not any(purpose.startswith("largest") for purpose in table.index)
+    assert list(table.index) == ["best -log p(x)"]
     assert "nan" not in advice.advice_page(without)
 
 

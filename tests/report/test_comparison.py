@@ -56,12 +56,14 @@ def test_without_a_common_seed_or_weight_there_is_no_difference():
 
 
 def test_the_table_has_a_row_per_run_and_no_empty_column_and_none_of_a_single_dimension():
-    wider = Runs(TEN.settings, TEN.measures.assign(rate_z9=0.1, code_cov_z0z9=1.0, odd=np.nan), TEN.folders)
+    more = {"rate_z9": 0.1, "code_cov_z0z9": 1.0, "collapse_weight9": 2.0, "predicted_active_units": 8, "odd": np.nan}
+    wider = Runs(TEN.settings, TEN.measures.assign(**more), TEN.folders)
     table = comparison.comparison_table({"latent_dim 2": TWO, "latent_dim 10": wider})
     assert list(table)[:6] == ["setting", "latent_dim", "kl_weight", "seed", "nll", "negative_elbo"]
     assert len(table) == 12
     assert table["latent_dim"].tolist() == [2] * 6 + [10] * 6
-    assert not any("_z" in name for name in table)
+    assert not any("_z" in name or "collapse_weight" in name for name in table)
+    assert "predicted_active_units" in table
     assert "odd" not in table
     assert not table.isna().all().any()
     assert table["nll"].tolist() == pytest.approx([*TWO.measures["nll"], *TEN.measures["nll"]])

@@ -18,7 +18,11 @@ def summary(rates, distortions, seeds=(0, 1), spread=1.0, **settings):
         for seed in seeds:
             row = {"dataset": "mnist", "kl_weight": kl_weight, "seed": seed, "epochs": 40, "batch_size": 128}
             row |= {"learning_rate": 1e-3, "hidden_units": 512, "threads": 1} | settings
-            row |= {"distortion": distortion + spread * seed, "rate": rate, "active_units": 2}
+            row |= {
+                "distortion": distortion + spread * seed,
+                "rate": rate,
+                "active_units": int(rate > 0.05) + int(rate > 2),
+            }
             row |= {"objective": row["distortion"] + kl_weight * rate, "negative_elbo": row["distortion"] + rate}
             row |= {"nll": row["negative_elbo"] - 1, "mutual_information": min(rate, 5), "distortion_se": 0.1}
             rows.append(row | {"entropy_floor": 45.0, "zero_information_distortion": 205.0, "images": 10_000})
@@ -135,6 +139,46 @@ def test_loss_table_page_names_data_and_anchors():
 
 def test_findings_of_a_usual_sweep():
     assert answers(USUAL) == ["1", "yes, at every step", "yes, at every step", "10", "40%, at 0"]
+
+
+def predicted_to(table, units):
+    """The table with so many predicted units at each weight."""
+    return table.assign(predicted_active_units=table["kl_weight"].map(units))
+
+
+def predicted_finding(table):
+    (row,) = (row for row in findings.findings(runs_of(table)).itertuples() if "predicts" in row.Index)
+    return tuple(row)[1:]
+
+
+def test_a_finding_names_the_weights_at_which_found_and_predicted_units_differ():
+    assert USUAL.groupby("kl_weight")["active_units"].mean().tolist() == [2, 2, 0]
+    agreeing = predicted_to(USUAL, {0.0: 2, 1.0: 2, 10.0: 0})
+    assert predicted_finding(agreeing) == ("nowhere", "2 units at the least weight, 0 at the last")
+    apart = predicted_to(USUAL, {0.0: 3, 1.0: 2, 10.0: 1})
+    numbers = "0: 3 predicted, 2.00 ± 0.00 found; 10: 1 predicted, 0.00 ± 0.00 found"
+    assert predicted_finding(apart) == ("at 0, 10", numbers)
+    one = (apart["kl_weight"] == 10) & (apart["seed"] == 1)
+    at_one_seed = apart.assign(active_units=apart["active_units"] + one)
+    assert predicted_finding(at_one_seed)[0] == "at 0, 10 (within the spread)"
+    assert predicted_finding(apart[apart["seed"] == 0])[0] == "at 0, 10"
+    old = apart.assign(predicted_active_units=apart["predicted_active_units"].where(apart["kl_weight"] != 10))
+    assert predicted_finding(old)[0] == "at 0"
+
+
+def test_a_code_is_empty_where_no_seed_has_an_active_unit_whatever_its_rate():
+    alive = USUAL.assign(active_units=USUAL["active_units"] + ((USUAL["kl_weight"] == 10) & (USUAL["seed"] == 1)))
+    assert answers(alive)[3] == "none"
+    assert findings.findings(runs_of(alive)).iloc[3, 1] == "at least 0.50 active units"
+    assert answers(USUAL.assign(active_units=0))[3] == "0, 1, 10"
+
+
+def test_the_loss_table_has_predicted_beside_found_units_without_a_deviation():
+    losses = tables.loss_table(runs_of(predicted_to(USUAL, {0.0: 2, 1.0: 1, 10.0: 0})))
+    table = tables.readable_table(losses)
+    assert list(table)[-3:] == ["active_units", "predicted_active_units", "seeds"]
+    assert table["predicted_active_units"].tolist() == ["2", "1", "0"]
+    assert "predicted_active_units" not in tables.readable_table(tables.loss_table(runs_of(USUAL)))
 
 
 def test_findings_come_out_the_other_way_when_the_numbers_do():

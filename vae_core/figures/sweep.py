@@ -5,9 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from vae_core.figures.labels import evenly, weight_names
 from vae_core.figures.style import epoch_axis, marker_of, new_figure, weight_colors
@@ -15,9 +13,7 @@ from vae_core.figures.style import epoch_axis, marker_of, new_figure, weight_col
 NAMED = 12  # weights in a legend
 TICKS = 26  # weights on an axis
 ROOM = 50  # characters beside each other, with a gap between words, below half of a figure
-LINES = 6  # ranks of dimensions that are told apart as lines
 LEAST_RATE = 0.01  # below it the parts of a rate are the noise of their estimates
-DARKEST = 1e-3  # nats: the rate of a dimension from which on the heat map is dark
 SWEEP_CURVES = {
     "val_distortion": "distortion [nats/image]",
     "val_rate": "rate [nats/image]",
@@ -54,58 +50,6 @@ def rate_split(losses: pd.DataFrame, information_limit: float) -> Figure:
         _weight_axis(axes, losses)
     figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=len(SPLIT))
     return figure
-
-
-def dimensions(ranked: pd.DataFrame, losses: pd.DataFrame) -> Figure:
-    """The rate of each latent dimension, the larger first, and the number of active units, against the weight.
-
-    A line per rank if there are few, else a heat map of rank and weight.
-
-    ranked: `tables.ranked_rates`; losses: `tables.loss_table`
-    """
-    latent_dim = ranked["mean"].shape[1]
-    figure, (left, right) = new_figure(12, 4.4, columns=2)
-    if latent_dim <= LINES:
-        _rates_by_rank(left, ranked, losses)
-    else:
-        _heat_map(left, ranked["mean"].to_numpy())
-    active, spread = losses["active_units_mean"], losses["active_units_std"].fillna(0)
-    right.errorbar(np.arange(len(losses)), active, spread, color="black", **_points(losses))
-    margin = 0.1 * latent_dim / 2
-    right.set(ylabel=f"active units, of {latent_dim}", ylim=(-margin, latent_dim + 2 * margin))
-    ticks = MaxNLocator(integer=True, steps=[1, 2, 5, 10]).tick_values(0, latent_dim)
-    right.set_yticks(ticks[ticks <= latent_dim], [f"{tick:g}" for tick in ticks[ticks <= latent_dim]])
-    _weight_axis(left, losses)
-    _weight_axis(right, losses)
-    return figure
-
-
-def _rates_by_rank(axes: Axes, ranked: pd.DataFrame, losses: pd.DataFrame) -> None:
-    for rank in range(ranked["mean"].shape[1]):
-        values, errors = ranked["mean", rank], ranked["std", rank].fillna(0)
-        axes.errorbar(np.arange(len(losses)), values, errors, label=f"dimension of rank {rank + 1}", **_points(losses))
-    axes.set_yscale("log")
-    _plain_numbers(axes)
-    axes.set_ylabel("rate of one dimension [nats/image]")
-    axes.legend()
-
-
-def _heat_map(axes: Axes, rates: np.ndarray) -> None:
-    """rates: (weights, latent_dim), the largest first."""
-    scale = LogNorm(DARKEST, max(rates.max(), 2 * DARKEST), clip=True)
-    image = axes.imshow(
-        rates.T,
-        cmap="viridis",
-        norm=scale,
-        aspect="auto",
-        interpolation="nearest",
-        origin="lower",
-        extent=(-0.5, len(rates) - 0.5, 0.5, rates.shape[1] + 0.5),
-    )
-    axes.set_ylabel("rank of the dimension by its rate")
-    axes.yaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
-    axes.set_title("rate of one dimension [nats/image]", fontsize=11)
-    axes.figure.colorbar(image, ax=axes, extend="min", format="{x:g}")
 
 
 def loss_curves(histories: Mapping[float, pd.DataFrame], title: str) -> Figure:

@@ -9,7 +9,7 @@ from scipy.special import entr
 
 from vae_core.report.captions import shared_settings
 from vae_core.report.diverged import sound
-from vae_core.report.findings import COLLAPSED_RATE, best_weight
+from vae_core.report.findings import best_weight
 from vae_core.runs import Runs, read_dataset
 from vae_core.statistics import mean_and_spread
 
@@ -39,14 +39,14 @@ BEST = (
 def advice(runs: Runs) -> pd.DataFrame:
     """For each purpose the weight, or those that the spread over seeds allows, and the numbers behind it.
 
-    Two weights tie if 0 is in the 95 % interval of their mean difference, seed by seed. Purposes whose measure no run
+    Weights tie with the best if they may be the best themselves: see `may_be_best`. Purposes whose measure no run
     has are left out, and so are runs that have diverged.
     """
     by_seed = with_class_information(sound(runs)).by_seed()
     rows = [_best(purpose, by_seed) for purpose in BEST if purpose.measure in by_seed]
-    units = _numbers_of_units(runs) if "active_units" in by_seed else {}
-    rows += [_keeps(number, words, by_seed) for number, words in units.items()]
-    rows += [_nothing_left(by_seed["rate"])]
+    if "active_units" in by_seed:
+        rows += [_keeps(number, words, by_seed["active_units"]) for number, words in _numbers_of_units(runs).items()]
+        rows += [_nothing_left(by_seed["active_units"])]
     return pd.DataFrame(rows, columns=["for", "kl_weight", "numbers", "by"]).set_index("for")
 
 
@@ -65,15 +65,15 @@ def with_class_information(runs: Runs) -> Runs:
 
     By Fano's inequality I(class; mean code) >= H(class) - H(e) - e ln(K - 1), where e = 1 - knn_accuracy, H(e) is the
     entropy of one error in nats, and K is the number of classes (Cover and Thomas, Elements of Information Theory,
-    section 2.10). H(class) is `test_class_entropy`. A collapsed code, of a rate below COLLAPSED_RATE, has none.
+    section 2.10). H(class) is `test_class_entropy`. A collapsed code, without an active unit, has none.
     """
     measures = runs.measures
-    if not {"knn_accuracy", "test_class_entropy"} <= set(measures):
+    if not {"knn_accuracy", "test_class_entropy", "active_units"} <= set(measures):
         return runs
     classes, error = len(read_dataset(runs.folders[0]).class_names), 1 - measures["knn_accuracy"]
     unknown = entr(error) + entr(1 - error) + error * np.log(max(classes - 1, 1))
     told = (measures["test_class_entropy"] - unknown).clip(lower=0) / measures["rate"]
-    told = told.where(measures["rate"] >= COLLAPSED_RATE)
+    told = told.where(measures["active_units"] > 0)
     return Runs(runs.settings, measures.assign(class_information=told), runs.folders)
 
 
@@ -99,9 +99,9 @@ def _best(purpose: Purpose, by_seed: pd.DataFrame) -> tuple[str, str, str, str]:
     return purpose.words, answer, f"{_at(values, best, purpose.decimals)} at {best:g}", purpose.criterion
 
 
-def _keeps(number: int, words: str, by_seed: pd.DataFrame) -> tuple[str, str, str, str]:
+def _keeps(number: int, words: str, active: pd.DataFrame) -> tuple[str, str, str, str]:
     """The largest weight at which every seed has so many active units."""
-    active, words = by_seed["active_units"], f"largest weight that keeps {words} active"
+    words = f"largest weight that keeps {words} active"
     kept = [kl_weight for kl_weight in active if (active[kl_weight].dropna() >= number).all()]
     if not kept:
         return words, "none", f"at most {active.max().max():g} active", "active_units, at every seed"
@@ -111,13 +111,13 @@ def _keeps(number: int, words: str, by_seed: pd.DataFrame) -> tuple[str, str, st
     return words, answer, numbers, "active_units, at every seed"
 
 
-def _nothing_left(rate: pd.DataFrame) -> tuple[str, str, str, str]:
-    """From which weight on the rate of every seed is that of a collapsed code."""
-    words, criterion = "nothing is left of the code", f"rate below {COLLAPSED_RATE} nats, at every seed"
-    left = [kl_weight for kl_weight in rate if not (rate[kl_weight].dropna() < COLLAPSED_RATE).all()]
-    empty = [kl_weight for kl_weight in rate if not left or kl_weight > left[-1]]
-    numbers = "; ".join(f"{_at(rate, kl_weight)} at {kl_weight:g}" for kl_weight in [*left[-1:], *empty[:1]])
-    return words, f"from {empty[0]:g} on" if empty else "at none of these weights", numbers, criterion
+def _nothing_left(active: pd.DataFrame) -> tuple[str, str, str, str]:
+    """From which weight on no seed has an active unit, which makes a collapsed code."""
+    left = [kl_weight for kl_weight in active if active[kl_weight].max() > 0]
+    empty = [kl_weight for kl_weight in active if not left or kl_weight > left[-1]]
+    answer = f"from {empty[0]:g} on" if empty else "at none of these weights"
+    numbers = "; ".join(f"{_at(active, kl_weight)} at {kl_weight:g}" for kl_weight in [*left[-1:], *empty[:1]])
+    return "nothing is left of the code", answer, numbers, "no active unit, at every seed"
 
 
 def _at(values: pd.DataFrame, kl_weight: float, decimals: int = 2) -> str:
@@ -136,8 +136,8 @@ def _certainty(seeds: int) -> str:
     if seeds == 1:
         return "There is one seed, so no spread is known: a weight may be ahead by chance."
     return (
-        "Numbers are means ± standard deviations over seeds. The spread allows each weight that differs from the best "
-        "so little that 0 is in the 95 % interval of the mean difference, seed by seed."
+        "Numbers are means ± standard deviations over seeds. The spread allows each weight that may be the best: no "
+        "other beats it beyond a 95 % interval, which allows for the number of weights."
     )
 
 

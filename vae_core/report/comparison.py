@@ -28,7 +28,8 @@ FIGURES = {  # each with the measures of which one must be there, and its title
     "active_units": (figures.active_units, ("active_units",), "Active units: {}"),
     "curves": (figures.curves, tuple(figures.CURVES), "{}"),
 }
-PER_DIMENSION = re.compile(r"_z\d+")  # measures that another latent_dim does not have; summary.csv has them
+# Measures of single dimensions, which another latent_dim does not have; summary.csv has them.
+PER_DIMENSION = re.compile(r"_z\d+|collapse_weight\d+")
 
 
 def sweep_folders(folders: Sequence[str | Path]) -> list[Path]:

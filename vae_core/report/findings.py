@@ -11,8 +11,6 @@ from vae_core.report.tables import loss_table
 from vae_core.runs import Runs
 from vae_core.statistics import may_be_best, mean_and_spread, mean_difference, paired_difference
 
-COLLAPSED_RATE = 0.1  # nats per image; one bit is 0.69
-
 
 def findings(runs: Runs) -> pd.DataFrame:
     """Questions about the runs that have not diverged, with their answers and the numbers behind them."""
@@ -26,6 +24,8 @@ def findings(runs: Runs) -> pd.DataFrame:
         _monotone(runs, losses, "distortion", "rise", 1),
         _collapsed(losses, anchors["zero_information_distortion"]),
     ]
+    if "predicted_active_units" in runs.measures:
+        rows.append(_predicted(runs))
     if "entropy_floor" in anchors:
         rows.append(_bought(losses, anchors["entropy_floor"], anchors["zero_information_distortion"]))
     return pd.DataFrame(rows, columns=columns).set_index("question")
@@ -100,13 +100,32 @@ def _remark(one: pd.Series, other: pd.Series) -> str:
 
 
 def _collapsed(losses: pd.DataFrame, zero_information: float) -> tuple[str, str, str]:
-    question = f"Which weights leave an empty code, with a rate below {COLLAPSED_RATE}?"
-    collapsed = losses[losses["rate_mean"] < COLLAPSED_RATE]
+    question = "Which weights leave an empty code, without an active unit at any seed?"
+    collapsed = losses[losses["active_units_mean"] == 0]
     if collapsed.empty:
-        return question, "none", f"least rate {losses['rate_mean'].min():.2f}"
+        return question, "none", f"at least {losses['active_units_mean'].min():.2f} active units"
     answer = _named(list(collapsed["kl_weight"]))
     distortions = ", ".join(f"{distortion:.2f}" for distortion in collapsed["distortion_mean"])
     return question, answer, f"distortion {distortions}; without information {zero_information:.2f}"
+
+
+def _predicted(runs: Runs) -> tuple[str, str, str]:
+    question = "Where are more or fewer units active than the law of collapse predicts?"
+    by_seed = runs.by_seed()
+    predicted = by_seed["predicted_active_units"].max()
+    beyond = by_seed["active_units"][predicted.index] - predicted  # (seeds, weights)
+    differing = [kl_weight for kl_weight in beyond if beyond[kl_weight].any()]
+    if not differing:
+        return (
+            question,
+            "nowhere",
+            f"{predicted.iloc[0]:g} units at the least weight, {predicted.iloc[-1]:g} at the last",
+        )
+    remarks = [" (within the spread)" if mean_difference(beyond[each]).within_spread else "" for each in differing]
+    answer = ", ".join(f"{each:g}{remark}" for each, remark in zip(differing, remarks, strict=True))
+    found = by_seed["active_units"].agg(["mean", "std"])  # (2, weights)
+    numbers = [f"{each:g}: {predicted[each]:g} predicted, {mean_and_spread(*found[each])} found" for each in differing]
+    return question, f"at {answer}", "; ".join(numbers)
 
 
 def _bought(losses: pd.DataFrame, floor: float, zero_information: float) -> tuple[str, str, str]:

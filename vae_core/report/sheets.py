@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from vae_core.figures import panels
 from vae_core.figures import sweep as sheets
+from vae_core.figures.collapse import collapse
 from vae_core.figures.files import save_animation, save_figure
 from vae_core.figures.labels import evenly, weight_names
 from vae_core.figures.panels import shown_codes, shown_dimensions
@@ -18,7 +19,7 @@ from vae_core.figures.plane import rate_distortion
 from vae_core.figures.style import covering_square
 from vae_core.latent import mean_rates, share_within
 from vae_core.report.diverged import diverged, diverged_runs, sound
-from vae_core.report.tables import loss_table, loss_table_page, ranked_rates
+from vae_core.report.tables import collapse_weights, loss_table, loss_table_page, ranked_rates
 from vae_core.runs import Latent, Runs, read_dataset, read_history, read_latent, replace_file
 
 SHEETS = (
@@ -57,7 +58,8 @@ def draw_sheets(sweep_dir: Path, runs: Runs) -> None:
     _save_sheet(sweep_dir, "rate_distortion", rate_distortion(runs))
     if {"mutual_information", "marginal_kl"} <= set(runs.measures):  # no run has one that was not finite
         _save_sheet(sweep_dir, "rate_split", sheets.rate_split(losses, np.log(runs.measures["images"].iloc[0])))
-    _save_sheet(sweep_dir, "dimensions", sheets.dimensions(ranked_rates(runs), losses))
+    active = runs.by_seed()["active_units"]
+    _save_sheet(sweep_dir, "dimensions", collapse(active, ranked_rates(runs), collapse_weights(runs)))
     shown = runs.first_of_each_weight()
     _save_sheet(sweep_dir, "loss_curves", _loss_curves(shown))
     title, latents = _source(shown) + _choice(shown), _read_latents(shown)

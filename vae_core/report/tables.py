@@ -1,5 +1,6 @@
 """The tables of a sweep: one row per weight, and the comparison of two sweeps."""
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,8 +11,12 @@ from vae_core.report.diverged import diverged
 from vae_core.runs import Runs
 from vae_core.statistics import mean_and_spread
 
-COMPARED = ["distortion", "rate", "objective", "negative_elbo", "nll", "mutual_information", "active_units"]
+PREDICTED = "predicted_active_units"  # no measurement, and so without a deviation
+COMPARED = [
+    *("distortion", "rate", "objective", "negative_elbo", "nll", "mutual_information", "active_units", PREDICTED),
+]
 EXACTNESS = ["nll_above_quadrature", "quadrature_change", "nll_change"]  # how exact nll is
+PREDICTED_WEIGHT = re.compile(r"collapse_weight\d+")  # a measure per latent dimension
 DRAWN = ["confidence", "class_entropy", "classes", "sharpness"]
 DRAWN_WITHOUT_LABELS = ["sharpness", "precision", "recall"]
 
@@ -43,6 +48,15 @@ def ranked_rates(runs: Runs) -> pd.DataFrame:
     return pd.concat({"mean": groups.mean(), "std": groups.std()}, axis=1)
 
 
+def collapse_weights(runs: Runs) -> np.ndarray:
+    """The weights above which the latent units are predicted to die, (latent_dim,), descending; else (0,).
+
+    All runs of a sweep have the same, but for those from before there was a prediction, which have none.
+    """
+    names = [name for name in runs.measures if PREDICTED_WEIGHT.fullmatch(name)]
+    return runs.measures[names].dropna().head(1).to_numpy().ravel()
+
+
 def readable_table(losses: pd.DataFrame, names: Sequence[str] = COMPARED) -> pd.DataFrame:
     """Measures of the loss table with mean ± standard deviation in one cell, indexed by kl_weight.
 
@@ -50,6 +64,8 @@ def readable_table(losses: pd.DataFrame, names: Sequence[str] = COMPARED) -> pd.
     """
     names = [name for name in names if f"{name}_mean" in losses]
     cells = {name: _cells(losses[f"{name}_mean"], losses[f"{name}_std"], decimals(name)) for name in names}
+    if PREDICTED in cells:
+        cells[PREDICTED] = [mean_and_spread(units, np.nan, decimals=0) for units in losses[f"{PREDICTED}_mean"]]
     index = pd.Index([f"{kl_weight:g}" for kl_weight in losses["kl_weight"]], name="kl_weight")
     counted = ["seeds", "diverged"] if losses["diverged"].any() else ["seeds"]
     return pd.DataFrame(cells | {name: losses[name].to_numpy() for name in counted}, index=index)
