@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 from scipy.optimize import minimize
-from scipy.special import entr
 
+from tests.collapse.brute import few_images, in_shape, objective
 from vae_core.collapse.moments import MOST_PIXELS
 from vae_core.collapse.near import NearThreshold, near_threshold, rate_below
 from vae_core.collapse.pixels import pixels_of
@@ -12,10 +12,6 @@ from vae_core.dataset import ByteImages
 from vae_core.errors import InputError
 
 BERNOULLI = pixels_of("bernoulli")
-
-
-def in_shape(rows):
-    return rows.reshape(len(rows), -1, 1, 1)
 
 
 def test_gaussian_images_have_the_rate_of_the_linear_vae():
@@ -38,21 +34,7 @@ def test_gaussian_images_have_the_rate_of_the_linear_vae():
 
 @pytest.fixture
 def few():
-    """Some grey images of five pixels that share a cause, which is not symmetric."""
-    rng = np.random.default_rng(3)
-    cause = rng.exponential(size=(14, 1)) - 1
-    return 1 / (1 + np.exp(-cause * [1.8, 1.5, -1.2, 1.0, 1.4] - 0.3 * rng.normal(size=(14, 5)) + 1))
-
-
-def exact(images, kl_weight, means, variances):
-    """The objective of these codes, less that of the collapsed state, with the best decoder; by quadrature."""
-    z = np.arange(-8, 8.1, 0.4)
-    q = np.exp(-((z - means[:, None]) ** 2) / (2 * variances[:, None])) / np.sqrt(2 * np.pi * variances[:, None])
-    drawn = (q.T @ images) / q.sum(axis=0)[:, None]
-    distortion = np.sum(q.mean(axis=0) * (entr(drawn) + entr(1 - drawn)).sum(axis=1)) * 0.4
-    collapsed = (entr(images.mean(axis=0)) + entr(1 - images.mean(axis=0))).sum()
-    rate = np.mean(means**2 + variances - 1 - np.log(variances)) / 2
-    return distortion - collapsed + kl_weight * rate
+    return few_images()
 
 
 def least(images, kl_weight, eps, eta):
@@ -66,7 +48,7 @@ def least(images, kl_weight, eps, eta):
 
     def value(free):
         means, variances = eps * t + beside @ free[: number - 1], 1 + eta * t + beside @ free[number - 1 :]
-        return 1e3 * exact(images, kl_weight, means, variances)
+        return 1e3 * objective(images, kl_weight, means, variances)
 
     return minimize(value, np.zeros(2 * number - 2), method="BFGS", options={"gtol": 1e-7}).fun / 1e3
 
