@@ -31,7 +31,8 @@ Markdown(captions.caption(runs))
 # Everything is measured on the test images. `objective` is what each model was trained for: distortion + kl_weight *
 # rate, unless the lines above say otherwise. `negative_elbo` is distortion + rate for all of them, and so the one of
 # the two that can be compared. It is an upper bound on `nll`, which is -log p(x) itself. `mutual_information` is how
-# much of the rate tells images apart; `active_units` are the latent dimensions that do so.
+# much of the rate tells images apart; `active_units` are the latent dimensions that do so. `predicted_active_units`, if
+# the runs have it, is how many of them the training images let live.
 #
 # Follow one column downwards: which differences are larger than the spread between seeds, where several were run?
 
@@ -97,8 +98,10 @@ tables.readable_table(losses, ["mean_spread", "draw_spread", "moment_kl", "margi
 # %% [markdown]
 # ## 4. Does the code collapse?
 #
-# A collapsed dimension has rate 0: its q(z|x) is the prior whatever the image. Does a dimension give up, and does one
-# while another goes on?
+# A collapsed dimension has rate 0: its q(z|x) is the prior whatever the image. A code is collapsed if no dimension is
+# active. The training images alone tell at which weight the first, second, ... dimension should die. In runs that have
+# this prediction it is the dashed line on the left, and the vertical lines on the right. Does each dimension die where
+# it should? Where more are active than predicted, was the training long enough?
 
 # %%
 sheets.sheet(sweep, "dimensions")
