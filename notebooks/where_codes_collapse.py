@@ -202,6 +202,10 @@ measures.waking_table(waking, weights[0])
 #
 # The law looks at one unit at a time, beside a collapsed state. When the third unit dies, two others are alive, and
 # have changed what the decoder draws. Does the law still count right?
+#
+# What it counts are directions of the code. To second order the objective stays the same if the latent space is
+# rotated, so that one direction may be spread over several units, and each of these counts as active. Directions are
+# counted by the eigenvalues of the covariance of $\mathbb{E}[z|x]$ over images: those above 0.01 are active.
 
 # %%
 ten = take_all(plan.ten_units(weights, effort), data, data_dir, settings, threads)

@@ -16,13 +16,14 @@ EFFORT = plan.Effort(seeds=2, start_epochs=5, epochs=4)
 
 def walked(kl_weights, variances, rates=None, epochs=1):
     """A made-up walk: the variance of each unit at the end of each step, (steps, units)."""
-    rows = [(0, kl_weights[0], 0.0, unit, 0.5, 0.9, 3) for unit in range(len(variances[0]))]
+    rows = [(0, kl_weights[0], 0.0, unit, 0.5, 0.9, 0.9, 3) for unit in range(len(variances[0]))]
     for step, (kl_weight, units) in enumerate(zip(kl_weights, variances, strict=True), start=1):
         for epoch in range(epochs + 1):
             for unit, variance in enumerate(units):
                 rate = variance / 2 if rates is None else rates[step - 1][epoch]
-                rows.append((step, kl_weight, float(epoch), unit, rate, variance, 3))
-    return pd.DataFrame(rows, columns=["step", "kl_weight", "epoch", "unit", "rate", "variance", "hidden_on"])
+                rows.append((step, kl_weight, float(epoch), unit, rate, variance, sorted(units)[-1 - unit], 3))
+    columns = ["step", "kl_weight", "epoch", "unit", "rate", "variance", "principal", "hidden_on"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 UP_AND_DOWN = walked(
@@ -31,13 +32,13 @@ UP_AND_DOWN = walked(
 )
 
 
-def test_a_unit_dies_between_its_last_living_step_and_the_next_whichever_unit_it_is():
-    assert measures.death(UP_AND_DOWN, 1) == pytest.approx(np.sqrt(40 * 80))
-    assert measures.death(UP_AND_DOWN, 2) == pytest.approx(np.sqrt(10 * 20))
+def test_a_unit_dies_where_its_variance_passes_the_limit_whichever_unit_it_is():
+    assert measures.death(UP_AND_DOWN, 1) == pytest.approx(60)  # from 0.02 at 40 to 0 at 80
+    assert measures.death(UP_AND_DOWN, 2) == pytest.approx(10 + 10 * 0.39 / 0.399)
 
 
-def test_a_unit_wakes_between_the_last_dead_step_on_the_way_down_and_the_next():
-    assert measures.waking(UP_AND_DOWN, 1) == pytest.approx(np.sqrt(40 * 20))
+def test_a_unit_wakes_where_its_variance_passes_the_limit_on_the_way_down():
+    assert measures.waking(UP_AND_DOWN, 1) == pytest.approx(39)  # from 0 at 40 to 0.2 at 20
     assert np.isnan(measures.waking(UP_AND_DOWN, 2))
 
 
@@ -55,15 +56,22 @@ def test_the_first_weight_of_a_walk_does_not_count():
 def test_deaths_are_compared_with_the_law_in_percent():
     found = {"a": UP_AND_DOWN, "b": UP_AND_DOWN}
     table = measures.deaths(found, np.array([50.0, 10.0]), units=2)
-    assert table.loc[1, "off by"].startswith(f"{100 * (np.sqrt(3200) / 50 - 1):+.1f} %")
-    assert table.loc[2, "found"] == "14.14"
+    assert table.loc[1, "off by"].startswith("+20.0 %")
+    assert table.loc[2, "found"] == "19.77"
 
 
 def test_a_code_that_grows_exponentially_has_its_rate_and_one_that_is_large_no_longer_counts():
     epochs = np.arange(0, 12, 0.25)
     deviations = np.minimum(0.01 * np.exp(0.7 * epochs), 0.6)
-    frame = pd.DataFrame({"step": 1, "epoch": epochs, "unit": 0, "variance": deviations**2})
+    frame = pd.DataFrame({"step": 1, "epoch": epochs, "unit": 0, "principal": deviations**2})
     assert measures.growth(frame) == pytest.approx(0.7)
+
+
+def test_a_direction_that_is_spread_over_two_units_counts_once():
+    frame = walked([10, 20], [(0.2, 0.2), (0.2, 0.2)])
+    frame["principal"] = np.where(frame["unit"] == 0, 0.4, 0.0)
+    assert list(measures.active(frame)["active_units"]) == [2, 2]
+    assert list(measures.active(frame)["active_directions"]) == [1, 1]
 
 
 def test_the_pace_is_that_of_growth_by_rounds():
@@ -85,7 +93,7 @@ def test_counts_stand_beside_the_laws_and_say_from_where_on_it_is_right():
     frame = walked([10, 20, 40], [(0.5, 0.0), (0.2, 0.1), (0.0, 0.0)])
     found = measures.counts({walk: frame}, np.array([30.0, 25.0, 24.0, 23.0]), every=1)
     assert list(found["2 units: predicted"]) == [2, 2, 0]
-    assert list(found["2 units: found"]) == ["1.0", "2.0", "0.0"]
+    assert list(found["directions 2"]) == ["1.0", "2.0", "0.0"]
     off = walked([10, 20, 40], [(0.0, 0.0), (0.2, 0.1), (0.0, 0.0)])
     assert "above **10**" in measures.right_from({walk: off}, np.array([30.0, 25.0]))
 
@@ -123,6 +131,8 @@ def test_walks_are_taken_side_by_side_and_none_twice(tmp_path, monkeypatch):
         rate = frame.groupby(["step", "epoch"])["rate"].sum()
         assert rate[1, 0.0] == rate[0, 2.0]  # a step begins where the one before ended
         assert rate[2, 2.0] < rate[1, 2.0]  # 200 times the price
+        totals = frame.groupby(["step", "epoch"])[["variance", "principal"]].sum()
+        np.testing.assert_allclose(totals["variance"], totals["principal"])  # of one covariance
         assert walk.network == TANH or frame["hidden_on"].max() <= 16
     kept = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("output.pkl")}
     again = keeping.take_all(ones, data, "", settings, workers=2)

@@ -93,19 +93,19 @@ def _last_rate(taken: Taken, weights: np.ndarray) -> pd.Series:
     shares = []
     for frame in _of(taken, BOTH_WAYS, DENSE).values():
         rates = measures.ends(frame).groupby("step")["rate"].sum()
-        living = measures.active(frame)["active_units"]
+        living = measures.active(frame)["active_directions"]
         up = living.loc[: measures.turn(frame)]
         shares.append(rates[up.index[up > 0][-1]] / rates.max() if (up > 0).any() else np.nan)
     return pd.Series(shares, dtype=float)
 
 
 def _miscounted(taken: Taken, weights: np.ndarray) -> pd.Series:
-    """The largest difference of active units from the predicted number, over all weights: for each seed."""
+    """The largest difference of living directions from the predicted number, over all weights: for each seed."""
     worst = []
     for frame in _of(taken, TEN, "10").values():
         found = measures.active(frame)
         predicted = (weights[:, None] > found["kl_weight"].to_numpy()).sum(axis=0).clip(max=10)
-        worst.append(np.abs(found["active_units"].to_numpy() - predicted).max())
+        worst.append(np.abs(found["active_directions"].to_numpy() - predicted).max())
     return pd.Series(worst, dtype=float)
 
 
@@ -158,8 +158,8 @@ CLAIMS = (
     Claim(
         "Units die one by one, as the spectrum says",
         "Hirn 2026, arXiv:2605.22691: exact for linear Gaussian models",
-        "of ten units as many live as predicted, at most one more or less (number: the largest difference)",
-        " units",
+        "in a code of ten units as many directions live as predicted, at most one more or less (number: the largest difference)",
+        "",
         lambda taken, weights: 1.5 - _miscounted(taken, weights),
         _miscounted,
     ),

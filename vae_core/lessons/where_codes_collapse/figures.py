@@ -26,13 +26,17 @@ from vae_core.statistics import mean_difference
 UP, DOWN = "#3f90da", "#bd1f01"
 UNIT_STYLES = ({"linestyle": "-", "marker": "o"}, {"linestyle": "--", "marker": "s"})
 LAW = {"color": "black", "linewidth": 1.2, "linestyle": ":"}
+COUNTED = {
+    "active_units": {"marker": "s", "color": "#94a4a2", "markersize": 4, "markerfacecolor": "none"},
+    "active_directions": {"marker": "o", "color": UP, "markersize": 4.5, "alpha": 0.7},
+}
 LEAST_VARIANCE = 1e-5  # on a logarithmic axis
-VARIANCE = "variance of E[z|x] over images"
+VARIANCE = "variance of E[z|x] along a direction"
 WEIGHT = "kl_weight"
 
 
 def there_and_back(taken: Taken, weights: Sequence[float], title: str) -> Figure:
-    """The variance of both units at each weight on the way up and on the way down: a panel for each network.
+    """The variance along both directions of the code, on the way up and on the way down: a panel for each network.
 
     weights: predicted, of the two units
     """
@@ -43,8 +47,8 @@ def there_and_back(taken: Taken, weights: Sequence[float], title: str) -> Figure
             found, top = ends(frame), turn(frame)
             for part, color in ((found[found["step"] <= top], UP), (found[found["step"] >= top], DOWN)):
                 for rank, style in enumerate(UNIT_STYLES):
-                    unit = part[part["rank"] == rank]
-                    variance = unit["variance"].clip(lower=LEAST_VARIANCE)
+                    unit = part[part["unit"] == rank]
+                    variance = unit["principal"].clip(lower=LEAST_VARIANCE)
                     axes.plot(unit["kl_weight"], variance, color=color, markersize=4, linewidth=1, alpha=0.7, **style)
         _law(axes, weights)
         axes.axhline(ACTIVE_VARIANCE, color="grey", linewidth=0.8)
@@ -52,7 +56,7 @@ def there_and_back(taken: Taken, weights: Sequence[float], title: str) -> Figure
         axes.grid(alpha=0.3)
     np.atleast_1d(panels)[0].set_ylabel(VARIANCE)
     handles = [Line2D([], [], color=color, label=way) for way, color in (("upwards", UP), ("downwards", DOWN))]
-    for name, style in zip(("larger unit", "smaller unit"), UNIT_STYLES, strict=True):
+    for name, style in zip(("larger direction", "smaller direction"), UNIT_STYLES, strict=True):
         handles.append(Line2D([], [], color="grey", markersize=4, label=name, **style))
     handles.append(Line2D([], [], **LAW, label="predicted"))
     handles.append(Line2D([], [], color="grey", linewidth=0.8, label="active above"))
@@ -109,7 +113,7 @@ def rates_near(taken: Taken, curves: Mapping[str, pd.DataFrame], weights: Sequen
 
 
 def living(taken: Taken, weights: np.ndarray, title: str) -> Figure:
-    """How many units live at each weight, a dot per seed, beside the law's steps: a panel for each number of units."""
+    """How many units and directions live at each weight beside the law's steps: a panel for each number of units."""
     groups = by_variant(taken)
     figure, panels = new_figure(10, 4.4, columns=len(groups))
     for axes, (units, walks) in zip(np.atleast_1d(panels), groups.items(), strict=True):
@@ -119,12 +123,13 @@ def living(taken: Taken, weights: np.ndarray, title: str) -> Figure:
         axes.plot(grid, steps, color="black", linewidth=1.5, label="predicted")
         for number, frame in enumerate(walks.values()):
             found = active(frame)
-            label = None if number else "found, one dot per seed"
-            axes.plot(found["kl_weight"], found["active_units"], "o", color=UP, markersize=4.5, alpha=0.6, label=label)
+            for name, style in COUNTED.items():
+                label = None if number else f"{name.replace('_', ' ')}, a mark per seed"
+                axes.plot(found["kl_weight"], found[name], linestyle="", label=label, **style)
         axes.set(xscale="log", xlabel=WEIGHT, title=f"latent_dim {units}", ylim=(-0.03 * int(units), None))
         axes.grid(alpha=0.3)
-    np.atleast_1d(panels)[0].set_ylabel("active units")
-    np.atleast_1d(panels)[0].legend(frameon=False, loc="lower left")
+    np.atleast_1d(panels)[0].set_ylabel("living")
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
     figure.suptitle(title)
     return figure
 

@@ -65,7 +65,8 @@ def take(walk: Walk, dataset: str, data_dir: str, settings: Mapping[str, object]
 
     returns: one row per look and unit: `step` (0 at the first weight, then 1, 2, ... for each weight), `kl_weight`,
         `epoch` (since the step began), `unit`, `rate` (nats per image, mean over validation images), `variance` (over
-        them, of E[z|x]), `hidden_on` (numbers that the encoder's last hidden layer has above 0 for any of them)
+        them, of E[z|x]), `principal` (the eigenvalues of their covariance in its place, the largest first), `hidden_on`
+        (numbers that the encoder's last hidden layer has above 0 for any of them)
     """
     use_threads(1)
     settings = {**DEFAULTS, **settings, **dict(walk.settings), "seed": walk.seed, "epochs": walk.epochs}
@@ -112,11 +113,13 @@ def _parts(order: np.ndarray, number: int) -> list[np.ndarray]:
 def _look(encoder: keras.Model, images: np.ndarray) -> pd.DataFrame:
     blocks = [encoder(images[rows]) for rows in latent.blocks_of(len(images), images.shape[1:])]
     mean, log_var, hidden = (np.concatenate(part) for part in zip(*blocks, strict=True))
+    covariance = np.cov(mean.astype(np.float64), rowvar=False, bias=True)
     return pd.DataFrame(
         {
             "unit": range(mean.shape[1]),
             "rate": latent.mean_rates(mean, log_var),
-            "variance": np.var(mean, axis=0, dtype=np.float64),
+            "variance": np.diagonal(covariance),
+            "principal": np.linalg.eigvalsh(covariance)[::-1],
             "hidden_on": np.sum(hidden.max(axis=0) > 0),
         }
     )
