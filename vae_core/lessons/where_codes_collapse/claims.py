@@ -158,7 +158,7 @@ CLAIMS = (
     Claim(
         "Units die one by one, as the spectrum says",
         "Hirn 2026, arXiv:2605.22691: exact for linear Gaussian models",
-        "in a code of ten units as many directions live as predicted, at most one more or less (number: the largest difference)",
+        "of ten units as many directions live as predicted, give or take one (number: the largest difference)",
         "",
         lambda taken, weights: 1.5 - _miscounted(taken, weights),
         _miscounted,

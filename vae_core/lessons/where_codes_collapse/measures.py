@@ -33,7 +33,7 @@ def ends(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def active(frame: pd.DataFrame) -> pd.DataFrame:
-    """How much of the code is active at the end of each step: by step, `kl_weight`, `active_units`, `active_directions`.
+    """How much of the code is active after each step: `kl_weight`, `active_units` and `active_directions`, by step.
 
     Units are counted as `vae_core.measures.active_units` has it. Directions are what the law counts: to second order a
     rotation of the latent space changes nothing, so that one direction may be spread over several units.
@@ -191,7 +191,7 @@ def standstill(taken: Taken) -> pd.DataFrame:
 
 
 def amplitude(frame: pd.DataFrame) -> pd.DataFrame:
-    """How far the code is from empty after each look of the last step: `epoch`, and `deviation` along its largest direction."""
+    """How large the code is after each look of the last step: `epoch`, and `deviation` along its largest direction."""
     last = frame[frame["step"] == frame["step"].max()]
     found = last.groupby("epoch", as_index=False)["principal"].max()
     return pd.DataFrame({"epoch": found["epoch"], "deviation": np.sqrt(found["principal"])})
