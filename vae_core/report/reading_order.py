@@ -41,6 +41,12 @@ READING_ORDER = (
         40,
         "notebook",
     ),
+    Entry(
+        "where_codes_collapse",
+        "the weights at which units die, told from the images before training, beside networks that die and wake",
+        150,
+        "notebook",
+    ),
     Entry("dense_vae_fashion", "tutorial 000: a forgotten mean, and a grid between codes", 6, "run"),
     Entry(
         "conv_vae_binarized_mnist",
