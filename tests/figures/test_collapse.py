@@ -120,7 +120,7 @@ def test_in_a_sweep_of_old_and_new_runs_the_new_ones_tell_the_prediction():
     np.testing.assert_array_equal(collapse_weights(runs), deaths_of(3))
 
 
-def test_names_of_weights_are_left_out_where_there_is_no_room():
-    few, many = (drawn(sweep(weights, 2)).axes[0] for weights in (weights_like(8), np.arange(18.0, 118.0)))
-    assert [text.get_text() for text in few.get_xticklabels()] == ["0", "0.02", "0.1", "0.5", "1", "2", "10", "20"]
+def test_weights_are_named_where_there_is_room_and_so_is_the_last_death():
+    few, many = (drawn(sweep(weights, 2)).axes[0] for weights in ([0.0, 1.0, 4.0], np.arange(18.0, 118.0)))
+    assert [text.get_text() for text in few.get_xticklabels()] == ["0", "1", "4", f"{FIRST:g}"]
     assert 5 < len(many.get_xticklabels()) < 40

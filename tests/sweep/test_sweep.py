@@ -84,6 +84,14 @@ def test_the_tables_hold_what_the_runs_measured(digits_sweep):
     assert "not MNIST" in (folder / "loss_table.md").read_text()
 
 
+def test_every_run_keeps_the_prediction_that_the_command_prints_for_its_images(digits_sweep):
+    summary = pd.read_csv(digits_sweep[0] / "summary.csv")
+    for name, weight in (("collapse_weight0", 31.58), ("collapse_weight1", 30.25)):  # see docs/collapse.md
+        assert summary[name].tolist() == pytest.approx([weight] * 6, abs=0.005)
+    assert "collapse_weight2" not in summary
+    assert summary["predicted_active_units"].tolist() == [2] * 6
+
+
 def test_only_the_weight_differs_between_runs_of_a_seed(digits_sweep):
     folder, _, _ = digits_sweep
     one, other = (runs.read_json(folder / f"kl_0{weight}.00_seed0" / "config.json") for weight in (0, 1))

@@ -1,7 +1,5 @@
 """Which latent units live at which weight, and the weights at which the law of collapse says that they die."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 from matplotlib import colormaps
@@ -33,8 +31,9 @@ def collapse(active: pd.DataFrame, ranked: pd.DataFrame, deaths: np.ndarray) -> 
     """
     weights, latent_dim = ranked.index.to_numpy(), ranked["mean"].shape[1]
     figure, (left, right) = new_figure(12, 4.8, columns=2)
+    named = np.append(weights, deaths[:1][deaths[:1] > weights.max()])
     for axes in (left, right):
-        _weight_axis(axes, weights, [*weights, *deaths[:1]])
+        _weight_axis(axes, named)
     _active_units(left, active, latent_dim, deaths)
     _rates_by_rank(right, ranked, deaths)
     return figure
@@ -80,9 +79,9 @@ def _rates_by_rank(axes: Axes, ranked: pd.DataFrame, deaths: np.ndarray) -> None
         axes.figure.colorbar(ranks, ax=axes, ticks=WHOLE, label="rank of the dimension by its rate")
 
 
-def _weight_axis(axes: Axes, weights: np.ndarray, covered: Sequence[float]) -> None:
+def _weight_axis(axes: Axes, weights: np.ndarray) -> None:
     """A logarithmic axis, with 0, if that is among the weights, on a linear piece; a name for each weight with room."""
-    positive = [weight for weight in covered if weight > 0] or [1.0]
+    positive = [weight for weight in weights if weight > 0] or [1.0]
     low, high = min(positive), max(positive)
     pad = (high / low) ** 0.04 if high > low else 1.3
     if 0 in weights:
