@@ -114,6 +114,14 @@ def test_class_information_is_fano_s_bound_for_each_nat_of_rate():
     assert answer(sweep(**known), "most class information for the rate") == "0.5"
 
 
+def test_means_that_tell_more_than_the_rate_have_no_class_information():
+    known = {"test_class_entropy": ([np.log(10)] * 5, 0), "knn_accuracy": ([1.0] * 5, 0)}
+    rates = {"rate": ([9, 8, 2.31, 2.29, 0.04], 0.0), "active_units": ([2, 2, 2, 2, 1], 0)}
+    by_seed = advice.with_class_information(sweep(**known, **rates)).by_seed()["class_information"]
+    assert by_seed.loc[0, [0.5, 1.0, 2.0]].tolist() == pytest.approx([np.log(10) / rate for rate in (9, 8, 2.31)])
+    assert list(by_seed.dropna(axis=1)) == [0.5, 1.0, 2.0]
+
+
 def test_what_was_not_measured_is_not_asked():
     purposes = list(advice.advice(sweep()).index)
     assert [purpose for purpose in purposes if not purpose.startswith("largest")] == [

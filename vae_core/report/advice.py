@@ -66,6 +66,7 @@ def with_class_information(runs: Runs) -> Runs:
     By Fano's inequality I(class; mean code) >= H(class) - H(e) - e ln(K - 1), where e = 1 - knn_accuracy, H(e) is the
     entropy of one error in nats, and K is the number of classes (Cover and Thomas, Elements of Information Theory,
     section 2.10). H(class) is `test_class_entropy`. A collapsed code, without an active unit, has none.
+    Neither has one whose means tell more than its rate: a draw, which the decoder gets, cannot tell so much.
     """
     measures = runs.measures
     if not {"knn_accuracy", "test_class_entropy", "active_units"} <= set(measures):
@@ -73,7 +74,7 @@ def with_class_information(runs: Runs) -> Runs:
     classes, error = len(read_dataset(runs.folders[0]).class_names), 1 - measures["knn_accuracy"]
     unknown = entr(error) + entr(1 - error) + error * np.log(max(classes - 1, 1))
     told = (measures["test_class_entropy"] - unknown).clip(lower=0) / measures["rate"]
-    told = told.where(measures["active_units"] > 0)
+    told = told.where((measures["active_units"] > 0) & (told <= 1))
     return Runs(runs.settings, measures.assign(class_information=told), runs.folders)
 
 
