@@ -171,15 +171,28 @@ figures.hidden_units(there_and_back, weights[:2], f"{data.name}: hidden units of
 # ## How much the code says before it dies
 #
 # A little below the first weight the law's next orders say how much a code is worth. In a linear Gaussian model the
-# rate is half of $L / \beta - 1$ there, where $L$ is the predicted weight. For images it is another multiple. It
-# follows from the third and fourth moments of the images along the first eigenvector. Further below, the best decoder
-# and the best codes can be found without a network: any decoder, and for each image any Gaussian. Do trained networks
-# get there?
+# rate is half of $L / \beta - 1$ there, where $L$ is the predicted weight. For images it is another multiple, which
+# follows from the third and fourth moments of the images along the first eigenvector. If the third moment is not 0, the
+# code and its variances help each other, and the code lasts a little longer than the eigenvalue says:
+
+# %%
+Markdown(predictions.beyond(data))
+
+# %% [markdown]
+# The best decoder and the best codes can also be found without a network: any decoder, and for each image any Gaussian.
+# That is the curve. Do trained networks get there?
 
 # %%
 figures.rates_near(
     there_and_back, predictions.rate_curves(data, weights), weights[:2], f"{data.name}: the rate, upwards"
 )
+
+# %% [markdown]
+# When the second unit dies, the first one is alive, and the decoder no longer draws the mean image. The same expansion
+# around this state, with the first unit at its optimum, gives the second unit's weight anew:
+
+# %%
+predictions.corrected(data, weights)
 
 # %% [markdown]
 # ## Waking

@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from vae_core.figures.style import LINE_STYLES, new_figure
 from vae_core.lessons.where_codes_collapse.measures import (
@@ -27,7 +28,7 @@ UP, DOWN = "#3f90da", "#bd1f01"
 UNIT_STYLES = ({"linestyle": "-", "marker": "o"}, {"linestyle": "--", "marker": "s"})
 LAW = {"color": "black", "linewidth": 1.2, "linestyle": ":"}
 COUNTED = {
-    "active_units": {"marker": "s", "color": "#94a4a2", "markersize": 4, "markerfacecolor": "none"},
+    "active_units": {"marker": "s", "color": "#94a4a2", "markersize": 8, "markerfacecolor": "none"},
     "active_directions": {"marker": "o", "color": UP, "markersize": 4.5, "alpha": 0.7},
 }
 LEAST_VARIANCE = 1e-5  # on a logarithmic axis
@@ -127,6 +128,10 @@ def living(taken: Taken, weights: np.ndarray, title: str) -> Figure:
                 label = None if number else f"{name.replace('_', ' ')}, a mark per seed"
                 axes.plot(found["kl_weight"], found[name], linestyle="", label=label, **style)
         axes.set(xscale="log", xlabel=WEIGHT, title=f"latent_dim {units}", ylim=(-0.03 * int(units), None))
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 20 * low else (1,)))
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.yaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.3)
     np.atleast_1d(panels)[0].set_ylabel("living")
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)

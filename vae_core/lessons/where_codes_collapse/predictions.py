@@ -6,12 +6,15 @@ import pandas as pd
 from vae_core.binarise import binarised
 from vae_core.collapse.law import collapse_weights, predicted
 from vae_core.collapse.moments import moments_of
-from vae_core.collapse.pixels import pixel_variance
+from vae_core.collapse.near import near_threshold, rate_below
+from vae_core.collapse.optimal import centred, corrected_weights, first_codes, optima
+from vae_core.collapse.pixels import pixel_variance, pixels_of
 from vae_core.dataset import Dataset
 from vae_core.lessons.where_codes_collapse.plan import LIKELIHOODS
 
 RARE = (0.0, 1e-3, 1e-2)  # distances of a pixel's mean from black or white
 SHOWN = 10  # units
+CURVE = (0.76, 0.82, 0.88, 0.92, 0.95, 0.97, 0.99, 1.01)  # shares of the first predicted weight
 
 
 def of_bernoulli(dataset: Dataset) -> np.ndarray:
@@ -41,5 +44,37 @@ def of_likelihoods(dataset: Dataset) -> dict[str, np.ndarray]:
 
 
 def rate_curves(dataset: Dataset, weights: np.ndarray) -> dict[str, pd.DataFrame]:
-    """What theory says of the rate: columns `kl_weight` and `rate`, by the name of the curve."""
-    return {}
+    """What theory says of the rate of one unit: columns `kl_weight` and `rate` in nats per image, by the curve's name.
+
+    The leading order is left out where there is no weight at which it can hold.
+    """
+    pixels = pixels_of("bernoulli")
+    near, images = near_threshold(dataset.train_images, pixels), centred(dataset.train_images, pixels)
+    found = list(optima(images, weights[0] * np.array(CURVE), first_codes(images)))
+    curves = {"best decoder, best codes": [(one.kl_weight, one.rate) for one in found]}
+    first, last = (weights[0] - distance for distance in near.window)
+    if last < first:
+        grid = np.linspace(last, first, 50)
+        curves["leading order"] = [(kl_weight, rate_below(kl_weight, weights[0], near.k)) for kl_weight in grid]
+    return {name: pd.DataFrame(points, columns=["kl_weight", "rate"]) for name, points in curves.items()}
+
+
+def beyond(dataset: Dataset) -> str:
+    """How the first unit dies, to fourth order: sentences in Markdown."""
+    near = near_threshold(dataset.train_images, pixels_of("bernoulli"))
+    above = near.last_weight / near.weight - 1
+    smallest, largest = near.window
+    return (
+        f"To fourth order a code is still as good as none up to **{near.last_weight:.2f}**, {above:.2%} above the "
+        f"first weight. So in theory the code does not die at the eigenvalue, but that far above it, and with a jump. "
+        f"Its rate below is $(L / \\beta - 1) / {2 * near.k:.2f}$ at best where $L - \\beta$ is well above "
+        f"{smallest:.2g} and well below {largest:.2g}."
+    )
+
+
+def corrected(dataset: Dataset, weights: np.ndarray) -> pd.DataFrame:
+    """The predicted weights of two units, and the second's where the first is at its optimum: a row per unit."""
+    images = centred(dataset.train_images, pixels_of("bernoulli"))
+    found = corrected_weights(images, weights[:2])
+    rows = {"eigenvalue": weights[:2], "beside the units that live": found}
+    return pd.DataFrame(rows, index=pd.RangeIndex(1, 3, name="unit")).map("{:.2f}".format)
