@@ -17,10 +17,10 @@ usage() {
 ./run_all.sh lab [...]   set up .venv, open notebooks/ in JupyterLab; what
                          follows goes to jupyter lab
 ./run_all.sh lessons     run every lesson at its full settings into
-                         results/lessons/ (about 100 minutes on two cores)
+                         results/lessons/ (about five hours on two cores)
 ./run_all.sh publish     run the lessons and the authors' full sweep (MNIST,
                          3 seeds) into results/published/
-                         (over 2 hours on two cores)
+                         (over six hours on two cores)
 ./run_all.sh test [...]  set up .venv, run ruff and the tests (about 14 minutes
                          on two cores); what follows goes to pytest
 ./run_all.sh --help      this text, and the options of the sweep

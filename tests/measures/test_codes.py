@@ -70,7 +70,8 @@ def test_a_degenerate_encoder_tells_nothing_and_pays_for_its_place():
     split = codes.rate_split(mean, log_var, samples=400)
     assert split["mutual_information"] == pytest.approx(0, abs=1e-9)
     assert split["marginal_kl"] == pytest.approx(9, abs=5 * 3 * np.sqrt(2 / 20_000))
-    assert codes.dimensions(mean, log_var) == {"rate_z0": 4.5, "rate_z1": 4.5, "active_units": 0}
+    counted = {"active_units": 0, "active_directions": 0}
+    assert codes.dimensions(mean, log_var) == {"rate_z0": 4.5, "rate_z1": 4.5, **counted}
 
 
 def test_aggregate_posterior_against_scipy_in_blocks_too(posteriors, rng, monkeypatch):
@@ -103,6 +104,14 @@ def test_codes_far_outside_the_prior_with_tiny_deviations_lose_no_precision():
     split = codes.rate_split(mean, log_var, samples=200)
     assert split["mutual_information"] == pytest.approx(np.log(2))
     assert split["mutual_information"] + split["marginal_kl"] == pytest.approx(rate_of(mean, log_var), rel=1e-3)
+
+
+def test_a_direction_across_two_dimensions_makes_two_active_units_and_a_rotation_changes_no_direction(rng):
+    mean = rng.normal(size=(10_000, 3)) * [0.3, 0.05, 0.05]
+    quarter = np.array([[1, 1, 0], [-1, 1, 0], [0, 0, np.sqrt(2)]]) / np.sqrt(2)
+    assert (codes.active_units(mean), codes.active_directions(mean)) == (1, 1)
+    assert (codes.active_units(mean @ quarter), codes.active_directions(mean @ quarter)) == (2, 1)
+    assert codes.active_directions(mean[:, :1]) == 1
 
 
 def test_active_units_counts_dimensions_whose_means_vary(rng):

@@ -57,8 +57,11 @@ OPPOSING = SAME | {
 
 
 def sweep(measures, seeds=(0, 1, 2), noise=0.0001):
-    """Made-up runs: each measure grows by the share `noise` from seed to seed, but for counts and predictions."""
-    rows = []
+    """Made-up runs: each measure grows by the share `noise` from seed to seed, but for counts and predictions.
+
+    As many directions are active as units, unless they are given.
+    """
+    rows, measures = [], {"active_directions": measures["active_units"], **measures}
     for seed, (place, kl_weight) in itertools.product(seeds, enumerate(WEIGHTS)):
         values = {name: column if np.isscalar(column) else column[place] for name, column in measures.items()}
         grown = {name: value if name in SAME else value * (1 + noise * seed) for name, value in values.items()}
@@ -196,13 +199,20 @@ def test_claims_about_collapse_are_decided_on_both_sides_of_the_law(active, expe
 
 def test_one_seed_that_is_off_the_law_leaves_its_claims_undecided():
     table = sweep(AGREEING)
-    table.loc[(table["kl_weight"] == 40) & (table["seed"] == 1), "active_units"] = 1
+    one = (table["kl_weight"] == 40) & (table["seed"] == 1)
+    table.loc[one, ["active_units", "active_directions"]] = 1
     assert set(verdicts(table)[[EMPTY, LAW]]) == {"undecided"}
 
 
 def test_a_unit_that_died_before_the_law_lets_it_is_no_reason_to_say_that_none_is_dead():
     found = verdicts(sweep(changed(AGREEING, active_units={4.0: 1})).query("kl_weight <= 4"))
     assert (found[LAW], found[CASCADE]) == ("refuted", "confirmed")
+
+
+def test_the_law_counts_directions_of_the_code_and_not_the_units_over_which_they_are_spread():
+    spread = changed(AGREEING, active_units={20.0: 2})
+    assert verdicts(sweep({**spread, "active_directions": AGREEING["active_units"]}))[LAW] == "confirmed"
+    assert verdicts(sweep({**AGREEING, "active_directions": spread["active_units"]}))[LAW] == "refuted"
 
 
 def test_a_rate_that_goes_to_0_steadily_is_no_jump():

@@ -7,7 +7,7 @@ from vae_core.measures.bound import (
     measure_bound,
     terms,
 )
-from vae_core.measures.codes import ACTIVE_VARIANCE, active_units, knn_accuracy, measure_codes
+from vae_core.measures.codes import ACTIVE_VARIANCE, active_directions, active_units, knn_accuracy, measure_codes
 from vae_core.measures.evidence import nll, nll_by_own_proposals, nll_by_quadrature
 from vae_core.measures.paths import unevenness
 from vae_core.measures.samples import draw_images, judgement, measure_samples, opinions, sharpness, train_judge
@@ -15,6 +15,7 @@ from vae_core.measures.units import measure_collapse, predict_collapse, unit_tab
 
 __all__ = [
     "ACTIVE_VARIANCE",
+    "active_directions",
     "active_units",
     "anchors",
     "bound_summary",

@@ -101,13 +101,14 @@ def _expandable(z: np.ndarray, mean: np.ndarray, precision: np.ndarray) -> np.nd
 
 
 def dimensions(mean: np.ndarray, log_var: np.ndarray) -> dict[str, float]:
-    """The rate of each latent dimension, whose sum is the rate, and the number of active units.
+    """The rate of each latent dimension, whose sum is the rate, and the numbers of active units and directions.
 
     rate_z<i> = 1/2 mean over images of exp(log_var) + mean^2 - 1 - log_var,  in nats
 
     mean, log_var: (N, latent_dim)
     """
-    return numbered("rate_z", mean_rates(mean, log_var)) | {"active_units": active_units(mean)}
+    counted = {"active_units": active_units(mean), "active_directions": active_directions(mean)}
+    return numbered("rate_z", mean_rates(mean, log_var)) | counted
 
 
 def active_units(mean: np.ndarray) -> int:
@@ -118,6 +119,18 @@ def active_units(mean: np.ndarray) -> int:
     mean: (N, latent_dim), the means of q(z|x)
     """
     return int(np.sum(np.var(mean, axis=0, dtype=np.float64) > ACTIVE_VARIANCE))
+
+
+def active_directions(mean: np.ndarray) -> int:
+    """Number of orthogonal directions that carry information: eigenvalues of the covariance over x of E[z|x] > 0.01.
+
+    Never more than there are images or dimensions. A rotation of the latent space leaves it the same, while one
+    direction that lies across several dimensions makes each of them an active unit.
+
+    mean: (N, latent_dim), the means of q(z|x)
+    """
+    covariance = np.atleast_2d(np.cov(mean.astype(np.float64), rowvar=False, bias=True))
+    return int(np.sum(np.linalg.eigvalsh(covariance) > ACTIVE_VARIANCE))
 
 
 def moments(mean: np.ndarray, log_var: np.ndarray) -> dict[str, float]:

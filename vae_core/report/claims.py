@@ -291,8 +291,9 @@ def _fewest_below_the_law(by_seed: pd.DataFrame) -> Evidence:
 
 
 def _off_the_law(by_seed: pd.DataFrame) -> Evidence:
-    """How far the number of active units is from the predicted one, at each weight."""
-    weights, found, predicted = _collapse_weights(by_seed), by_seed["active_units"], by_seed["predicted_active_units"]
+    """How far the number of active directions, which the law counts, is from the predicted one, at each weight."""
+    weights, predicted = _collapse_weights(by_seed), by_seed["predicted_active_units"]
+    found = by_seed["active_directions"]
     if found.min().min() == predicted.min().min() == len(weights):
         raise Lacking(f"no unit is dead: the sweep has no weight above {weights[-1]:.2f}")
     return _all_below((found - predicted).abs(), 0.5, " units")
@@ -308,8 +309,8 @@ def _rate_just_below(by_seed: pd.DataFrame) -> Evidence:
 
 
 def _partly_dead(by_seed: pd.DataFrame) -> Evidence:
-    """How many units are active, or how many are dead if that is less, at each weight."""
-    weights, active = _collapse_weights(by_seed), by_seed["active_units"]
+    """How many directions are active, or how many are dead if that is less, at each weight."""
+    weights, active = _collapse_weights(by_seed), by_seed["active_directions"]
     if len(weights) < 2:
         raise Lacking("there is one latent unit")
     part, between = np.minimum(active, len(weights) - active), by_seed["predicted_active_units"].max()
@@ -459,13 +460,13 @@ CLAIMS = (
     Claim(
         "Collapse comes from the ELBO: its law tells how many units live",
         "Lucas et al. 2019, of the linear VAE",
-        "at every weight predicted_active_units are active (number: largest difference)",
+        "at every weight active_directions are predicted_active_units (number: largest difference)",
         _off_the_law,
     ),
     Claim(
         "The units die one after the other as the weight grows",
         "arXiv:2605.22691",
-        "at some weight some units are active and others dead (number: active or dead, whichever are fewer)",
+        "at some weight some directions are active, others dead (number: active or dead, whichever are fewer)",
         _partly_dead,
     ),
     Claim(
