@@ -147,11 +147,13 @@ there_and_back = take_all(both_ways, data, data_dir, settings, threads)
 figures.there_and_back(there_and_back, weights[:2], f"{data.name}: two units, up and down (seeds: {seeds})")
 
 # %% [markdown]
-# In numbers: the weight at which each unit dies on the way up, by how much it is off the prediction, and where it wakes
-# on the way down. A weight is known up to the steps of the walk. Means over the seeds, with Student's 95 % interval:
+# In numbers. When the second unit dies, the first one is alive, and the decoder no longer draws the mean image. The
+# same expansion around this state, with the first unit at its optimum, gives the second unit's weight anew: "beside
+# living units". By how much is the death off that weight? Means over the seeds, with Student's 95 % interval:
 
 # %%
-measures.both_ways_table(there_and_back, weights)
+beside = predictions.beside_living_units(data, weights)
+measures.both_ways_table(there_and_back, weights, beside)
 
 # %% [markdown]
 # Were the codes at rest when a weight was left? Here is how much the total rate changed from half of the epochs at a
@@ -186,13 +188,6 @@ Markdown(predictions.beyond(data))
 figures.rates_near(
     there_and_back, predictions.rate_curves(data, weights), weights[:2], f"{data.name}: the rate, upwards"
 )
-
-# %% [markdown]
-# When the second unit dies, the first one is alive, and the decoder no longer draws the mean image. The same expansion
-# around this state, with the first unit at its optimum, gives the second unit's weight anew:
-
-# %%
-predictions.corrected(data, weights)
 
 # %% [markdown]
 # ## Waking

@@ -57,7 +57,16 @@ def test_deaths_are_compared_with_the_law_in_percent():
     found = {"a": UP_AND_DOWN, "b": UP_AND_DOWN}
     table = measures.deaths(found, np.array([50.0, 10.0]), units=2)
     assert table.loc[1, "off by"].startswith("+20.0 %")
-    assert table.loc[2, "found"] == "19.77"
+    assert table.loc[2, "dies"] == "19.77"
+
+
+def test_both_ways_stand_beside_the_corrected_weight():
+    taken = {Walk("a", "dense", 1.0, 1, (1.0,), 1, seed): UP_AND_DOWN for seed in (0, 1)}
+    table = measures.both_ways_table(taken, np.array([50.0, 10.0]), np.array([50.0, 20.0])).loc["dense"]
+    assert list(table["eigenvalue"]) == ["50.00", "10.00"]
+    assert table.loc[2, "off by"].startswith(f"{100 * (19.774 / 20 - 1):+.1f} %")
+    assert list(table["wakes"]) == ["39.00", "-"]
+    assert list(table["seeds that wake"]) == ["2 of 2", "0 of 2"]
 
 
 def test_a_code_that_grows_exponentially_has_its_rate_and_one_that_is_large_no_longer_counts():

@@ -81,11 +81,15 @@ def deaths(taken: Taken, weights: np.ndarray, units: int) -> pd.DataFrame:
 
 
 def against(found: pd.Series, predicted: float) -> dict[str, str]:
-    """Weights that were found, one per seed, beside the predicted one: their mean, and by what percentage it is off."""
+    """Weights that were found, one per seed, beside the predicted one: their mean, and by what percentage it is off.
+
+    A dash where no unit died, or nothing is predicted.
+    """
     shares = mean_difference(100 * (found / predicted - 1))
-    if not shares.pairs:
-        return {"found": "-", "off by": "never alive, or never dead"}
-    return {"found": f"{found.mean():.2f}", "off by": percentage(shares)}
+    return {
+        "dies": f"{found.mean():.2f}" if found.notna().any() else "-",
+        "off by": percentage(shares) if shares.pairs else "-",
+    }
 
 
 def percentage(difference: Difference) -> str:
@@ -94,21 +98,23 @@ def percentage(difference: Difference) -> str:
     return f"{difference.mean:+.1f} % ({interval})"
 
 
-def both_ways_table(taken: Taken, weights: np.ndarray) -> pd.DataFrame:
-    """Where each of two units dies on the way up and wakes on the way down, by network."""
+def both_ways_table(taken: Taken, weights: np.ndarray, beside: np.ndarray) -> pd.DataFrame:
+    """Where each of two units dies on the way up and wakes on the way down, by network: means over the seeds.
+
+    weights: predicted; beside: predicted beside the units that live then, (2,). Of each unit the death is compared with
+    the latter.
+    """
     rows = {}
     for network, walks in by_variant(taken).items():
-        for unit in (1, 2):
+        for unit, (weight, corrected) in enumerate(zip(weights[:2], beside, strict=True), start=1):
             up, down = (pd.Series([way(frame, unit) for frame in walks.values()]) for way in (death, waking))
+            woken = down.notna().sum()
             rows[network, unit] = {
-                "predicted": f"{weights[unit - 1]:.2f}",
-                "dies": against(up, weights[unit - 1])["found"],
-                "off by": against(up, weights[unit - 1])["off by"],
-                "wakes": f"{down.mean():.2f}" if down.notna().any() else "-",
-                "seeds that wake": f"{down.notna().sum()} of {len(down)}",
-                "wakes below where it died by": percentage(mean_difference(100 * (1 - down / up)))
-                if down.notna().any()
-                else "-",
+                "eigenvalue": f"{weight:.2f}",
+                "beside living units": f"{corrected:.2f}",
+                **against(up, float(corrected)),
+                "wakes": f"{down.mean():.2f}" if woken else "-",
+                "seeds that wake": f"{woken} of {len(down)}",
             }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis(["network", "unit"])
 

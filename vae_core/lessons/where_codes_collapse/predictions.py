@@ -72,9 +72,6 @@ def beyond(dataset: Dataset) -> str:
     )
 
 
-def corrected(dataset: Dataset, weights: np.ndarray) -> pd.DataFrame:
-    """The predicted weights of two units, and the second's where the first is at its optimum: a row per unit."""
-    images = centred(dataset.train_images, pixels_of("bernoulli"))
-    found = corrected_weights(images, weights[:2])
-    rows = {"eigenvalue": weights[:2], "beside the units that live": found}
-    return pd.DataFrame(rows, index=pd.RangeIndex(1, 3, name="unit")).map("{:.2f}".format)
+def beside_living_units(dataset: Dataset, weights: np.ndarray) -> np.ndarray:
+    """The weights of the first two units, the second's where the first is at its optimum, or nan: (2,)."""
+    return corrected_weights(centred(dataset.train_images, pixels_of("bernoulli")), weights[:2])
