@@ -2,14 +2,19 @@
 
 import os
 
+import nbformat
 import numpy as np
 import pandas as pd
 import pytest
 
+from tests.test_notebooks import assert_publishable
+from vae_core import runs
 from vae_core.data import load_dataset
-from vae_core.lessons.where_codes_collapse import keeping, measures, plan, walks
+from vae_core.execution.notebook import execute_notebook
+from vae_core.lessons.where_codes_collapse import claims, keeping, measures, plan, walks
 from vae_core.lessons.where_codes_collapse.walks import TANH, Walk
 
+NOTEBOOK = runs.PROJECT / "notebooks" / "where_codes_collapse.ipynb"
 WEIGHTS = np.array([30.0, 20.0, *np.linspace(15, 5, 8), 1.0])
 EFFORT = plan.Effort(seeds=2, start_epochs=5, epochs=4)
 
@@ -86,6 +91,7 @@ def test_a_direction_that_is_spread_over_two_units_counts_once():
 def test_the_pace_is_that_of_growth_by_rounds():
     points = [(kl_weight, 3 * np.log(30 / kl_weight)) for kl_weight in (20.0, 25.0, 28.0)]
     assert measures.pace([*points, (10.0, np.nan)], 30.0) == pytest.approx(3)
+    assert np.isnan(measures.pace([(10.0, np.nan)], 30.0))
 
 
 def test_standstill_tells_a_drift_from_noise():
@@ -157,3 +163,40 @@ def test_a_walk_ends_when_nobody_waits_for_it(monkeypatch):
     settings = {"batch_size": 600, "learning_rate": 1e-3, "hidden_units": 4}
     with pytest.raises(SystemExit):
         walks.take(Walk("a", "b", 1.0, 1, (1.0,), 1, 0), "digits", "", settings, wanted_by=nobody)
+
+
+def test_a_share_of_the_walks_is_compared_with_its_own_prediction():
+    taken = {Walk("a", name, 1.0, 1, (1.0,), 1, 0): UP_AND_DOWN for name in ("x", "y")}
+    found = measures.shares(taken, {"x": 60.0, "y": 30.0})
+    assert {name: list(values) for name, values in found.items()} == {"x": [1.0], "y": [2.0]}
+
+
+def test_claims_are_decided_by_the_walks():
+    ways = {
+        Walk(plan.BOTH_WAYS, network, 1.0, 1, (1.0,), 1, seed): UP_AND_DOWN
+        for network in ("dense", TANH)
+        for seed in (0, 1)
+    }
+    ten = {Walk(plan.TEN, "10", 1.0, 1, (1.0,), 1, seed): UP_AND_DOWN for seed in (0, 1)}
+    tried = {
+        Walk(plan.REASONS, name, 1.0, 1, (1.0,), 1, seed): UP_AND_DOWN for name in plan.REASONS_TRIED for seed in (0, 1)
+    }
+    decided = claims.claims({**ways, **ten, **tried}, np.array([60.0, 15.0]))
+    assert list(decided["verdict"]) == ["confirmed", "confirmed", "confirmed", "refuted", "confirmed", "undecided"]
+    assert decided["number"].iloc[1] == "0.65 (0.65 to 0.65)"  # wakes at 39, died at 60
+    far = claims.claims({**ways, **ten, **tried}, np.array([30.0, 15.0]))
+    assert far["verdict"].iloc[0] == "refuted"  # it died at twice the predicted weight
+
+
+@pytest.mark.slow
+def test_the_notebook_walks_and_compares(tmp_path, monkeypatch):
+    """On digits, as short as it can be: every table and figure is there."""
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    small = {"dataset": "digits", "epochs": 1, "start_epochs": 1, "hidden_units": 4, "linear_steps": 24, "seeds": 1}
+    execute_notebook(NOTEBOOK, tmp_path / "out.ipynb", small, cwd=tmp_path)
+    assert_publishable(tmp_path / "out.ipynb")
+    cells = nbformat.read(tmp_path / "out.ipynb", nbformat.NO_CONVERT).cells
+    outputs = [output.data for cell in cells for output in cell.get("outputs", []) if "data" in output]
+    assert sum("image/png" in data for data in outputs) == 11
+    assert sum("text/html" in data for data in outputs) == 9
+    assert len(list(tmp_path.rglob("output.pkl"))) == 2 + 10 + 1 + 2 + 4 + 3

@@ -1,6 +1,7 @@
 """All walks of a plan, several side by side, and none of them twice."""
 
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -35,7 +36,8 @@ def take_all(
         for number, walk in enumerate(plan)
     ]
     taken = {}
-    with progress_bar(sum(walk.all_epochs for walk in plan), "walks", unit="epoch") as bar:
+    with warnings.catch_warnings(), progress_bar(sum(walk.all_epochs for walk in plan), "walks", unit="epoch") as bar:
+        warnings.filterwarnings("ignore", message="A worker stopped")  # joblib starts another when it has grown
         for number, frame in joblib.Parallel(workers, return_as="generator_unordered", batch_size=1)(jobs):
             taken[number] = frame
             bar.update(plan[number].all_epochs)

@@ -255,9 +255,12 @@ def pace(points: Sequence[tuple[float, float]], weight: float) -> float:
     One round multiplies a small code by weight / kl_weight, so that growth = pace * ln(weight / kl_weight).
 
     points: kl_weight and growth of each; weight: the first predicted one
-    returns: the pace by least squares
+    returns: the pace by least squares; NaN where no growth is known
     """
-    kl_weights, growths = np.transpose([point for point in points if np.isfinite(point[1])])
+    known = [point for point in points if np.isfinite(point[1])]
+    if not known:
+        return np.nan
+    kl_weights, growths = np.transpose(known)
     logarithms = np.log(weight / kl_weights)
     return float(logarithms @ growths / (logarithms @ logarithms))
 

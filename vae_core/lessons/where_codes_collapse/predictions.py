@@ -14,6 +14,7 @@ from vae_core.lessons.where_codes_collapse.plan import LIKELIHOODS
 
 RARE = (0.0, 1e-3, 1e-2)  # distances of a pixel's mean from black or white
 SHOWN = 10  # units
+WELL = 3  # times: what "well above" and "well below" mean for the window of the leading order
 CURVE = (0.76, 0.82, 0.88, 0.92, 0.95, 0.97, 0.99, 1.01)  # shares of the first predicted weight
 
 
@@ -46,13 +47,14 @@ def of_likelihoods(dataset: Dataset) -> dict[str, np.ndarray]:
 def rate_curves(dataset: Dataset, weights: np.ndarray) -> dict[str, pd.DataFrame]:
     """What theory says of the rate of one unit: columns `kl_weight` and `rate` in nats per image, by the curve's name.
 
-    The leading order is left out where there is no weight at which it can hold.
+    The leading order is shown where L - kl_weight is WELL inside its window, and left out where that is nowhere.
     """
     pixels = pixels_of("bernoulli")
     near, images = near_threshold(dataset.train_images, pixels), centred(dataset.train_images, pixels)
     found = list(optima(images, weights[0] * np.array(CURVE), first_codes(images)))
     curves = {"best decoder, best codes": [(one.kl_weight, one.rate) for one in found]}
-    first, last = (weights[0] - distance for distance in near.window)
+    smallest, largest = near.window
+    first, last = weights[0] - WELL * smallest, weights[0] - largest / WELL
     if last < first:
         grid = np.linspace(last, first, 50)
         curves["leading order"] = [(kl_weight, rate_below(kl_weight, weights[0], near.k)) for kl_weight in grid]
