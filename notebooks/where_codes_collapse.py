@@ -29,18 +29,19 @@
 # only below the first eigenvalue, the second only below the second. For black-and-white pixels this matrix is their
 # correlation matrix.
 #
-# For Gaussian pixels this is the known threshold of the linear VAE ([Lucas et al. 2019], [Dai et al. 2020]) and of
-# probabilistic PCA ([Tipping and Bishop 1999]). Thresholds under a weight on the KL term, and the order of the
-# transition, are the subject of [Ichikawa and Hukushima 2024] and of two recent papers ([2510.01621], [2605.22691]).
-# What is new here: the numbers for Bernoulli images and for any other likelihood, and trained networks of several kinds
-# beside them. What does this law get right, and where does it end?
+# For Gaussian pixels this is the known threshold of the linear VAE ([Lucas et al. 2019]) and of probabilistic PCA
+# ([Tipping and Bishop 1999]). [Ichikawa and Hukushima 2024] find a threshold on the weight for a minimal linear VAE,
+# [Li et al. 2025] the collapsed state stable where the decoder's variance is above the largest eigenvalue, with a jump
+# of the rate, and [Hirn 2026] a cascade of collapses as the weight grows. [Dai et al. 2020] blame bad local minima, in
+# part. We have read their abstracts. New here are the numbers for Bernoulli images and any other likelihood, and
+# trained networks of several kinds beside them. What does this law get right, and where does it end?
 #
 # [Lucas et al. 2019]: https://arxiv.org/abs/1911.02469
 # [Dai et al. 2020]: https://arxiv.org/abs/1912.10702
 # [Tipping and Bishop 1999]: https://doi.org/10.1111/1467-9868.00196
 # [Ichikawa and Hukushima 2024]: https://proceedings.mlr.press/v238/ichikawa24a.html
-# [2510.01621]: https://arxiv.org/abs/2510.01621
-# [2605.22691]: https://arxiv.org/abs/2605.22691
+# [Li et al. 2025]: https://arxiv.org/abs/2510.01621
+# [Hirn 2026]: https://arxiv.org/abs/2605.22691
 
 # %% tags=["parameters"]
 dataset: str = "auto"  # mnist, fashion_mnist, digits; auto: mnist if it is available, else digits; or a path to images
