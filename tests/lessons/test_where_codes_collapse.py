@@ -88,6 +88,11 @@ def test_a_direction_that_is_spread_over_two_units_counts_once():
     assert list(measures.active(frame)["active_directions"]) == [1, 1]
 
 
+def test_a_code_that_is_gone_does_not_grow():
+    frame = pd.DataFrame({"step": 1, "epoch": [0.0, 1.0, 2.0, 3.0], "unit": 0, "principal": [0.0, -1e-20, 0.0, 0.0]})
+    assert measures.growth(frame) == pytest.approx(0)
+
+
 def test_the_pace_is_that_of_growth_by_rounds():
     points = [(kl_weight, 3 * np.log(30 / kl_weight)) for kl_weight in (20.0, 25.0, 28.0)]
     assert measures.pace([*points, (10.0, np.nan)], 30.0) == pytest.approx(3)
@@ -193,10 +198,11 @@ def test_the_notebook_walks_and_compares(tmp_path, monkeypatch):
     """On digits, as short as it can be: every table and figure is there."""
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     small = {"dataset": "digits", "epochs": 1, "start_epochs": 1, "hidden_units": 4, "linear_steps": 24, "seeds": 1}
+    small |= {"threads": 1}
     execute_notebook(NOTEBOOK, tmp_path / "out.ipynb", small, cwd=tmp_path)
     assert_publishable(tmp_path / "out.ipynb")
     cells = nbformat.read(tmp_path / "out.ipynb", nbformat.NO_CONVERT).cells
     outputs = [output.data for cell in cells for output in cell.get("outputs", []) if "data" in output]
     assert sum("image/png" in data for data in outputs) == 11
-    assert sum("text/html" in data for data in outputs) == 9
+    assert sum("text/html" in data for data in outputs) == 10
     assert len(list(tmp_path.rglob("output.pkl"))) == 2 + 10 + 1 + 2 + 4 + 3

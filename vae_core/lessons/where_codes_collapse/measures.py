@@ -11,6 +11,7 @@ from vae_core.measures import ACTIVE_VARIANCE
 from vae_core.statistics import Difference, mean_difference
 
 Taken = Mapping[Walk, pd.DataFrame]
+DEAD = 1e-12  # variance below which a code is not small but gone, and its logarithm says nothing
 SMALL = 0.05  # variance of a code up to which it grows as the linear theory has it
 
 
@@ -200,7 +201,7 @@ def amplitude(frame: pd.DataFrame) -> pd.DataFrame:
     """How large the code is after each look of the last step: `epoch`, and `deviation` along its largest direction."""
     last = frame[frame["step"] == frame["step"].max()]
     found = last.groupby("epoch", as_index=False)["principal"].max()
-    return pd.DataFrame({"epoch": found["epoch"], "deviation": np.sqrt(found["principal"])})
+    return pd.DataFrame({"epoch": found["epoch"], "deviation": np.sqrt(found["principal"].clip(lower=DEAD))})
 
 
 def growth(frame: pd.DataFrame) -> float:
