@@ -9,13 +9,13 @@ by
 
 The best W is S A'. What is left, 1/2 tr(A (kl_weight S - S^2) A'), can be below 0 only where kl_weight is below an
 eigenvalue of S: a code along the k-th eigenvector pays for itself only below the k-th eigenvalue. Pixels are
-independent given z, and how outputs are turned into a pixel's mean drops out: S is the covariance of the training
-images, divided by the standard deviations that p(x|z) gives their pixels. For black-and-white images it is their
-correlation matrix, for Gaussian pixels of variance v their covariance / v.
+independent given z. So S is the covariance of the training images, divided by the standard deviations that p(x|z) gives
+their pixels, whatever function turns an output into a mean. For black-and-white images it is their correlation matrix,
+for Gaussian pixels of variance v their covariance / v.
 
 The last is the threshold of the linear VAE (Lucas et al. 2019, arXiv:1911.02469) and of probabilistic PCA (Tipping and
-Bishop 1999). The law is local: it says where the collapsed state loses its stability, not what else
-there is, and not what strong units do to each other.
+Bishop 1999). The law is local: it says where the collapsed state loses its stability. It does not say whether another
+code is better still, nor what strong units do to each other.
 """
 
 from collections.abc import Mapping

@@ -45,7 +45,7 @@ def claims(taken: Taken, weights: np.ndarray) -> pd.DataFrame:
         rows[claim.statement] = {
             "from": claim.source,
             "holds if": claim.criterion,
-            "number": _shown(number, claim.unit),
+            "number": measures.with_interval(number, claim.unit, ".2f"),
             "verdict": verdict(mean_difference(claim.margins(taken, weights))),
         }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("claim")
@@ -59,13 +59,6 @@ def verdict(margin: Difference) -> str:
         return "undecided"
     word = "confirmed" if margin.mean > 0 else "refuted"
     return word if margin.pairs > 1 else f"{word} (one seed)"
-
-
-def _shown(number: Difference, unit: str) -> str:
-    if not number.pairs:
-        return "no seed has it"
-    interval = "one seed" if number.pairs < 2 else f"{number.low:.2f} to {number.high:.2f}"
-    return f"{number.mean:.2f}{unit} ({interval})"
 
 
 def _of(taken: Taken, group: str, variant: str) -> Taken:

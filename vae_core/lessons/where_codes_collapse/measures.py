@@ -15,11 +15,6 @@ DEAD = 1e-12  # variance below which a code is not small but gone, and its logar
 SMALL = 0.05  # variance of a code up to which it grows as the linear theory has it
 
 
-def of(taken: Taken, group: str) -> dict[Walk, pd.DataFrame]:
-    """The walks of one question."""
-    return {walk: frame for walk, frame in taken.items() if walk.group == group}
-
-
 def by_variant(taken: Taken) -> dict[str, dict[Walk, pd.DataFrame]]:
     """The walks of each variant, in the order in which they were planned."""
     groups: dict[str, dict[Walk, pd.DataFrame]] = {}
@@ -89,14 +84,16 @@ def against(found: pd.Series, predicted: float) -> dict[str, str]:
     shares = mean_difference(100 * (found / predicted - 1))
     return {
         "dies": f"{found.mean():.2f}" if found.notna().any() else "-",
-        "off by": percentage(shares) if shares.pairs else "-",
+        "off by": with_interval(shares, " %", "+.1f"),
     }
 
 
-def percentage(difference: Difference) -> str:
-    """A mean difference in percent, with its interval where there is one."""
-    interval = "one seed" if difference.pairs < 2 else f"{difference.low:+.1f} to {difference.high:+.1f}"
-    return f"{difference.mean:+.1f} % ({interval})"
+def with_interval(found: Difference, unit: str = "", form: str = "+.2f") -> str:
+    """A mean over seeds with its 95 % interval, where there is one; a dash where there is no number."""
+    if not found.pairs:
+        return "-"
+    interval = "one seed" if found.pairs < 2 else f"{found.low:{form}} to {found.high:{form}}"
+    return f"{found.mean:{form}}{unit} ({interval})"
 
 
 def both_ways_table(taken: Taken, weights: np.ndarray, beside: np.ndarray) -> pd.DataFrame:
@@ -178,9 +175,9 @@ def practice(taken: Mapping[int, Taken], weights: np.ndarray) -> pd.DataFrame:
         frames = [frame for walk, frame in walks.items() if _has(walk, units)]
         rows[units] = {
             "all units live below": f"{weights[units - 1]:.2f}",
-            "found": _mean_weight(death(frame, units) for frame in frames),
+            "all units live below, found": _mean_weight(death(frame, units) for frame in frames),
             "the code is empty above": f"{weights[0]:.2f}",
-            "found ": _mean_weight(death(frame, 1) for frame in frames),
+            "the code is empty above, found": _mean_weight(death(frame, 1) for frame in frames),
         }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("latent_dim")
 
@@ -235,19 +232,11 @@ def waking_table(taken: Taken, weight: float) -> pd.DataFrame:
             (key[2], growth(one)) for key, ones in groups.items() if key[:2] == (network, shortest) for one in ones
         ]
         rows[network, f"{off} epochs", f"{kl_weight:.3g}"] = {
-            "growth per epoch": in_words(grown),
+            "growth per epoch": with_interval(grown),
             "pace x ln(L / kl_weight)": f"{pace(points, weight) * np.log(weight / kl_weight):+.2f}",
             "awake in the end": f"{sum(_awake(frame) for frame in frames)} of {len(frames)}",
         }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis(["network", "collapsed for", "kl_weight"])
-
-
-def in_words(found: Difference) -> str:
-    """A mean over seeds with its interval, where there is one."""
-    if not found.pairs:
-        return "-"
-    interval = "one seed" if found.pairs < 2 else f"{found.low:+.2f} to {found.high:+.2f}"
-    return f"{found.mean:+.2f} ({interval})"
 
 
 def pace(points: Sequence[tuple[float, float]], weight: float) -> float:
