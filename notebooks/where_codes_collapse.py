@@ -116,7 +116,7 @@ Markdown(linear.landed(fitted))
 # $-\log p(x)$ is known too: it is that of probabilistic PCA. Where is the gap between the two?
 
 # %%
-linear_figures.evidence(optimum, fitted, title)
+linear_figures.evidence(optimum, fitted, f"{data.name}: linear VAE, latent_dim 10, at weight 1")
 
 # %%
 Markdown(linear.meeting(optimum))

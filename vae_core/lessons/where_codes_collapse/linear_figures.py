@@ -28,14 +28,16 @@ def rate_distortion(optimum: LinearOptimum, trained: Sequence[TrainedLinear], ti
     joins = np.array([(optimum.rates(value).sum(), optimum.distortion(value)) for value in optimum.eigenvalues])
     groups = by_weight(trained)
     dots = np.array([_mean_point(ones) for ones in groups.values()])
-    for axes, last in zip(panels, (curve[:, 0].max(), joins[len(joins) // 2][0]), strict=True):
+    lasts = (max(curve[:, 0].max(), dots[:, 0].max()), joins[len(joins) // 2][0])
+    for axes, last in zip(panels, lasts, strict=True):
         axes.plot(*curve.T, color=LINE, linewidth=2, label="closed form")
         axes.plot(*joins.T, color="black", linestyle="", marker="|", markersize=11, label="kl_weight is an eigenvalue")
         for ones in groups.values():
             rates, distortions = [one.rates.sum() for one in ones], [one.distortion for one in ones]
             center = (np.mean(rates), np.mean(distortions))
             axes.errorbar(*center, yerr=_deviation(distortions), xerr=_deviation(rates), zorder=3, **DOTS)
-        inside = curve[curve[:, 0] <= 1.05 * last + 1e-9]
+        points = np.concatenate([curve, dots])
+        inside = points[points[:, 0] <= 1.05 * last + 1e-9]
         margin = 0.06 * np.ptp(inside, axis=0) + 1e-3
         axes.set_xlim(-margin[0], inside[:, 0].max() + margin[0])
         axes.set_ylim(inside[:, 1].min() - margin[1], inside[:, 1].max() + 2 * margin[1])
