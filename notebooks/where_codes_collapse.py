@@ -52,6 +52,7 @@ learning_rate: float = 1e-3  # of Adam
 hidden_units: int = 512  # width of the one hidden layer of the encoder, and of the decoder
 linear_steps: int = 12000  # gradient steps of each linear model
 seeds: int = 3  # everything is trained with the seeds 0 to seeds - 1
+conv_seeds: int = 3  # the same for the convolutional network, which takes an hour more; 0 leaves it out
 threads: int = 2  # so many trainings run side by side, on one CPU thread each
 data_dir: str = ""  # folder with mnist/ or fashion_mnist/ in it; empty: VAE_DATA_DIR, the cache, a download
 
@@ -67,7 +68,7 @@ from vae_core.lessons.where_codes_collapse.keeping import take_all
 
 settings = {"batch_size": batch_size, "learning_rate": learning_rate, "hidden_units": hidden_units}
 lengths = {"epochs": epochs, "start_epochs": start_epochs, "linear_steps": linear_steps}
-lengths |= {"seeds": seeds, "threads": threads}
+lengths |= {"seeds": seeds, "conv_seeds": conv_seeds, "threads": threads}
 parameters.check_parameters({**settings, **lengths})
 training.use_threads(1)
 data = load_dataset(dataset, data_dir)
@@ -186,9 +187,24 @@ Markdown(predictions.beyond(data))
 # That is the curve. Do trained networks get there?
 
 # %%
-figures.rates_near(
-    there_and_back, predictions.rate_curves(data, weights), weights[:2], f"{data.name}: the rate, upwards"
-)
+curves = predictions.rate_curves(data, weights)
+figures.rates_near(there_and_back, curves, weights[:2], f"{data.name}: the rate, upwards")
+
+# %% [markdown]
+# ## Another architecture
+#
+# The law was told from the images. It does not know the network. Does the network know the law? Here is that of
+# tutorial 002 ("Variational Autoencoder" by Antonio Lorenzo, a web page): four convolutions in the encoder, two
+# transposed ones in the decoder. An epoch takes it some thirty times as long. So it visits fewer weights, with half of
+# the epochs at each.
+
+# %%
+shape = data.image_shape
+convolutional = take_all(plan.convolutions(weights, effort, conv_seeds, shape), data, data_dir, settings, threads)
+figures.convolutional(convolutional, curves, weights[:2], f"{data.name}: convolutions, upwards (seeds: {conv_seeds})")
+
+# %%
+measures.deaths(convolutional, weights, units=2)
 
 # %% [markdown]
 # ## Waking
@@ -239,6 +255,13 @@ measures.counts(many, weights)
 
 # %%
 Markdown(measures.right_from(many, weights))
+
+# %% [markdown]
+# Did these codes stand still at each weight? The change of the total rate once more, from half of the epochs to the
+# last one:
+
+# %%
+measures.standstill({**ten, **many, **convolutional})
 
 # %% [markdown]
 # ## What could move the first death

@@ -11,7 +11,7 @@ from tests.test_notebooks import assert_publishable
 from vae_core import runs
 from vae_core.data import load_dataset
 from vae_core.execution.notebook import execute_notebook
-from vae_core.lessons.where_codes_collapse import claims, keeping, measures, plan, walks
+from vae_core.lessons.where_codes_collapse import claims, figures, keeping, measures, plan, walks
 from vae_core.lessons.where_codes_collapse.walks import TANH, Walk
 
 NOTEBOOK = runs.PROJECT / "notebooks" / "where_codes_collapse.ipynb"
@@ -126,6 +126,14 @@ def test_walks_go_through_the_predicted_weights(planned):
         assert walk.kl_weights[0] < through.min() <= through.max() < max(walk.kl_weights)
 
 
+def test_the_convolutional_network_walks_through_the_weights_of_both_units_if_it_can_draw_the_images():
+    (first, second) = plan.convolutions(WEIGHTS, EFFORT, 2, (28, 28, 1))
+    assert first.kl_weights[0] < WEIGHTS[1] < WEIGHTS[0] < first.kl_weights[-1]
+    assert (first.seed, second.seed) == (0, 1)
+    assert plan.convolutions(WEIGHTS, EFFORT, 0, (28, 28, 1)) == plan.convolutions(WEIGHTS, EFFORT, 2, (8, 8, 1)) == []
+    assert "28 x 28" in figures.convolutional({}, {}, WEIGHTS[:2], "").data
+
+
 def test_codes_that_are_to_wake_collapse_above_the_law_and_wake_below():
     for walk in plan.waking(WEIGHTS, EFFORT):
         assert walk.start > WEIGHTS[0] > walk.kl_weights[0]
@@ -204,5 +212,5 @@ def test_the_notebook_walks_and_compares(tmp_path, monkeypatch):
     cells = nbformat.read(tmp_path / "out.ipynb", nbformat.NO_CONVERT).cells
     outputs = [output.data for cell in cells for output in cell.get("outputs", []) if "data" in output]
     assert sum("image/png" in data for data in outputs) == 11
-    assert sum("text/html" in data for data in outputs) == 10
+    assert sum("text/html" in data for data in outputs) == 12
     assert len(list(tmp_path.rglob("output.pkl"))) == 2 + 10 + 1 + 2 + 4 + 3

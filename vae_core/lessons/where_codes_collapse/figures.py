@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+from IPython.display import Markdown
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -111,6 +112,15 @@ def rates_near(taken: Taken, curves: Mapping[str, pd.DataFrame], weights: Sequen
     axes.grid(alpha=0.3)
     axes.legend(frameon=False)
     return figure
+
+
+def convolutional(
+    taken: Taken, curves: Mapping[str, pd.DataFrame], weights: Sequence[float], title: str
+) -> Figure | Markdown:
+    """`rates_near` of the convolutional network; a sentence where it was left out."""
+    if not taken:
+        return Markdown("The convolutional network was left out: it draws images of 28 x 28 only, and takes an hour.")
+    return rates_near(taken, curves, weights, title)
 
 
 def living(taken: Taken, weights: np.ndarray, title: str) -> Figure:
