@@ -308,4 +308,4 @@ measures.practice({2: there_and_back, 10: ten, 32: many}, weights)
 # is on one side, else it is undecided. The sources looked at other models: what fails here may hold there.
 
 # %%
-claims.claims({**there_and_back, **ten, **reasons}, weights)
+claims.claims({**there_and_back, **convolutional, **ten, **reasons}, weights)

@@ -65,6 +65,13 @@ def test_deaths_are_compared_with_the_law_in_percent():
     assert table.loc[2, "dies"] == "19.77"
 
 
+def test_how_many_died_is_said_where_some_did_not():
+    alive = walked([10, 20], [(0.5,), (0.5,)])
+    assert measures.deaths({"a": UP_AND_DOWN, "b": alive}, np.array([50.0]), 1).loc[1, "dies"] == "60.00 (1 of 2 seeds)"
+    figure = figures.off_by({"x": pd.Series([np.nan, np.nan]), "y": pd.Series([1.1, 1.2])}, "")
+    assert [text.get_text() for text in figure.axes[0].texts] == ["none died"]
+
+
 def test_both_ways_stand_beside_the_corrected_weight():
     taken = {Walk("a", "dense", 1.0, 1, (1.0,), 1, seed): UP_AND_DOWN for seed in (0, 1)}
     table = measures.both_ways_table(taken, np.array([50.0, 10.0]), np.array([50.0, 20.0])).loc["dense"]
@@ -194,11 +201,16 @@ def test_claims_are_decided_by_the_walks():
     tried = {
         Walk(plan.REASONS, name, 1.0, 1, (1.0,), 1, seed): UP_AND_DOWN for name in plan.REASONS_TRIED for seed in (0, 1)
     }
-    decided = claims.claims({**ways, **ten, **tried}, np.array([60.0, 15.0]))
-    assert list(decided["verdict"]) == ["confirmed", "confirmed", "confirmed", "refuted", "confirmed", "undecided"]
-    assert decided["number"].iloc[1] == "0.65 (0.65 to 0.65)"  # wakes at 39, died at 60
-    far = claims.claims({**ways, **ten, **tried}, np.array([30.0, 15.0]))
-    assert far["verdict"].iloc[0] == "refuted"  # it died at twice the predicted weight
+    network = walks.CONVOLUTIONAL
+    conv = {Walk(plan.CONVOLUTIONS, network, 1.0, 1, (1.0,), 1, seed): UP_AND_DOWN for seed in (0, 1)}
+    taken = {**ways, **conv, **ten, **tried}
+    decided = claims.claims(taken, np.array([60.0, 15.0]))
+    expected = ["confirmed", "refuted", "confirmed", "confirmed", "refuted", "confirmed", "undecided"]
+    assert list(decided["verdict"]) == expected
+    assert decided["number"].iloc[2] == "0.65 (0.65 to 0.65)"  # wakes at 39, died at 60
+    far = claims.claims(taken, np.array([30.0, 15.0]))
+    assert list(far["verdict"][:2]) == ["refuted", "confirmed"]  # it died at twice the predicted weight
+    assert claims.claims(ways, np.array([60.0, 15.0]))["verdict"].iloc[1] == "-"  # the walks of others were left out
 
 
 @pytest.mark.slow

@@ -187,6 +187,9 @@ def off_by(groups: Mapping[str, pd.Series], title: str) -> Figure:
     figure, axes = new_figure(8, 0.9 + 0.45 * len(groups))
     for height, shares in enumerate(groups.values()):
         found = mean_difference(100 * (shares - 1))
+        if not found.pairs:
+            axes.text(0.5, height, "none died", transform=axes.get_yaxis_transform(), ha="center", va="center")
+            continue
         axes.plot([found.low, found.high], [height, height], color=UP, linewidth=1.5)
         axes.plot(100 * (shares - 1), [height] * len(shares), "o", color=UP, markersize=4, alpha=0.5)
         axes.plot(found.mean, height, "D", color=DOWN, markersize=6)
@@ -208,7 +211,7 @@ def _growth(axes: Axes, taken: Taken, networks: Sequence[str], weight: float) ->
     axes.axhline(0, color="grey", linewidth=0.8)
     axes.axvline(weight, **LAW)
     axes.set(xlabel=WEIGHT, ylabel="growth per epoch of the logarithm", title="growth of small codes")
-    axes.legend(frameon=False, fontsize="small")
+    axes.legend(frameon=False, fontsize="small", loc="upper right")
     axes.grid(alpha=0.3)
 
 

@@ -79,11 +79,13 @@ def deaths(taken: Taken, weights: np.ndarray, units: int) -> pd.DataFrame:
 def against(found: pd.Series, predicted: float) -> dict[str, str]:
     """Weights that were found, one per seed, beside the predicted one: their mean, and by what percentage it is off.
 
-    A dash where no unit died, or nothing is predicted.
+    A dash where no unit died, or nothing is predicted; how many died where some did not.
     """
     shares = mean_difference(100 * (found / predicted - 1))
+    died = found.notna()
+    some = "" if died.all() else f" ({died.sum()} of {len(found)} seeds)"
     return {
-        "dies": f"{found.mean():.2f}" if found.notna().any() else "-",
+        "dies": f"{found.mean():.2f}{some}" if died.any() else "-",
         "off by": with_interval(shares, " %", "+.1f"),
     }
 
