@@ -28,7 +28,7 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
     except PermissionError:
         raise
     except Exception as error:  # of zipfile, zlib or NumPy
-        if "allow_pickle" in str(error):
+        if "Object arrays" in str(error):
             raise InputError(
                 "it holds pickled objects, which are never loaded: save numbers, or words as str"
             ) from error
