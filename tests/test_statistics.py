@@ -25,6 +25,13 @@ def test_the_paired_interval_by_hand_and_as_scipy_has_it(rng):
     assert [found.low, found.high] == pytest.approx(list(theirs))
 
 
+def test_intervals_of_several_comparisons_hold_together(rng):
+    a, b = rng.normal(size=(2, 5))
+    theirs = stats.ttest_rel(a, b).confidence_interval(1 - 0.05 / 7)
+    found = paired_difference(a, b, comparisons=7)
+    assert [found.low, found.high] == pytest.approx(list(theirs))
+
+
 def test_runs_of_a_seed_are_paired_and_a_seed_that_one_lacks_does_not_count():
     a, b = pd.Series([1.0, 5.0, 9.0], index=[2, 0, 1]), pd.Series([9.5, 1.5, 5.4, 7.0], index=[1, 2, 0, 3])
     found = paired_difference(a, b)
@@ -96,4 +103,8 @@ def test_a_column_is_left_out_where_another_is_larger_at_the_corrected_level():
     assert may_be_best(good[["a", "b"]]) == ["a"]
     assert may_be_best(good) == ["a", "b"]
     assert may_be_best(good.iloc[:1]) == ["a", "b", "c", "d"]
+    fewer = good.assign(a=[2.0, np.nan, np.nan])
+    assert may_be_best(fewer) == ["a", "b"]  # c and d are beaten by b
+    beaten = np.array([[3.0, 0, np.nan], [3.1, 0, np.nan], [np.nan, 3, 0], [np.nan, 3.1, 0], [0, np.nan, 3]])
+    assert may_be_best(pd.DataFrame(np.vstack([beaten, [0, np.nan, 3.1]]))) == [0, 1, 2]
     assert may_be_best(good[["d"]]) == ["d"]

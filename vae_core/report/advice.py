@@ -27,9 +27,8 @@ class Purpose:
     decimals: int = 2
 
 
-BEST = (
+BEST = (  # not by prior_confidence: the judge is sure of grey smears
     Purpose("best -log p(x)", "nll", -1, "lowest nll"),
-    Purpose("samples that look most like a class", "prior_confidence", 1, "prior_confidence, how sure a judge is", 3),
     Purpose("samples of all classes alike", "prior_class_entropy", 1, "prior_class_entropy, of the judge's classes"),
     Purpose("best samples", "prior_f_score", 1, "prior_f_score, of precision and recall by nearest neighbours", 3),
     Purpose("most class information for the rate", "class_information", 1, "see below", 3),

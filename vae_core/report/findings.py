@@ -9,7 +9,7 @@ import pandas as pd
 from vae_core.report.diverged import sound
 from vae_core.report.tables import loss_table
 from vae_core.runs import Runs
-from vae_core.statistics import may_be_best, mean_and_spread, mean_difference, paired_difference
+from vae_core.statistics import Difference, may_be_best, mean_and_spread, mean_difference, paired_difference
 
 
 def findings(runs: Runs) -> pd.DataFrame:
@@ -32,12 +32,13 @@ def findings(runs: Runs) -> pd.DataFrame:
 
 
 def best_weight(good: pd.DataFrame) -> tuple[float, list[float]]:
-    """The weight with the largest mean over seeds, and the others that may be the best; of one seed, none.
+    """Of the weights that may be the best, the one with the largest mean over seeds, and the others; of one seed, none.
 
     good: what is good if it is large, (seeds, weights)
     """
-    best = good.mean().idxmax()
-    return best, [other for other in may_be_best(good) if other != best] if len(good) > 1 else []
+    candidates = may_be_best(good)
+    best = good[candidates].mean().idxmax()
+    return best, [other for other in candidates if other != best] if len(good) > 1 else []
 
 
 def exchange_rates(runs: Runs) -> pd.DataFrame:
@@ -85,9 +86,10 @@ def _best_bound(runs: Runs, losses: pd.DataFrame) -> tuple[str, str, str]:
 
 def _monotone(runs: Runs, losses: pd.DataFrame, name: str, verb: str, sign: int) -> tuple[str, str, str]:
     by_seed, means = runs.by_seed()[name], losses.set_index("kl_weight")[f"{name}_mean"]
+    steps = list(pairwise(means.index))
     against = [
-        f"{low:g} to {high:g}{_remark(by_seed[low], by_seed[high])}"
-        for low, high in pairwise(means.index)
+        f"{low:g} to {high:g}{_remark(paired_difference(by_seed[low], by_seed[high], comparisons=len(steps)))}"
+        for low, high in steps
         if sign * (means[high] - means[low]) <= 0
     ]
     answer = f"not from {', '.join(against)}" if against else "yes, at every step"
@@ -95,8 +97,8 @@ def _monotone(runs: Runs, losses: pd.DataFrame, name: str, verb: str, sign: int)
     return f"Does the {name} {verb} as the weight grows?", answer, "; ".join(_per_weight(losses, name))
 
 
-def _remark(one: pd.Series, other: pd.Series) -> str:
-    return " (within the spread)" if paired_difference(one, other).within_spread else ""
+def _remark(difference: Difference) -> str:
+    return " (within the spread)" if difference.within_spread else ""
 
 
 def _collapsed(losses: pd.DataFrame, zero_information: float) -> tuple[str, str, str]:
@@ -121,8 +123,8 @@ def _predicted(runs: Runs) -> tuple[str, str, str]:
             "nowhere",
             f"{predicted.iloc[0]:g} units at the least weight, {predicted.iloc[-1]:g} at the last",
         )
-    remarks = [" (within the spread)" if mean_difference(beyond[each]).within_spread else "" for each in differing]
-    answer = ", ".join(f"{each:g}{remark}" for each, remark in zip(differing, remarks, strict=True))
+    weights = beyond.shape[1]
+    answer = ", ".join(f"{each:g}{_remark(mean_difference(beyond[each], comparisons=weights))}" for each in differing)
     found = by_seed["active_units"].agg(["mean", "std"])  # (2, weights)
     numbers = [f"{each:g}: {predicted[each]:g} predicted, {mean_and_spread(*found[each])} found" for each in differing]
     return question, f"at {answer}", "; ".join(numbers)
@@ -187,8 +189,7 @@ def surprises(runs: Runs) -> dict[str, str]:
         f"{at(top, 'draw_spread')} (the prior: 1); {at(top, 'active_units', 1)} units are active, at a rate of "
         f"{at(top, 'rate')} nats.",
         "Which weight is best?": f"Lowest -log p(x): {best('nll', -1, 2)}. Neighbours most often of one class: "
-        f"{best('knn_accuracy', 1, 3)}. Samples of the prior that the judge is surest of: "
-        f"{best('prior_confidence', 1, 3)}. Samples that spread most evenly over the classes: "
+        f"{best('knn_accuracy', 1, 3)}. Samples that spread most evenly over the classes: "
         f"{best('prior_class_entropy', 1, 2)}.",
     }
 

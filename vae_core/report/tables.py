@@ -11,12 +11,12 @@ from vae_core.report.diverged import diverged
 from vae_core.runs import Runs
 from vae_core.statistics import mean_and_spread
 
-PREDICTED = "predicted_active_units"  # no measurement, and so without a deviation
+PREDICTED = "predicted_active_units"
 COMPARED = [
     *("distortion", "rate", "objective", "negative_elbo", "nll", "mutual_information", "active_units", PREDICTED),
 ]
 EXACTNESS = ["nll_above_quadrature", "quadrature_change", "nll_change"]  # how exact nll is
-PREDICTED_WEIGHT = re.compile(r"collapse_weight\d+")  # a measure per latent dimension
+PREDICTED_WEIGHT = re.compile(r"collapse_weight\d+")  # one per latent dimension
 DRAWN = ["confidence", "class_entropy", "classes", "sharpness"]
 DRAWN_WITHOUT_LABELS = ["sharpness", "precision", "recall"]
 
@@ -24,7 +24,7 @@ DRAWN_WITHOUT_LABELS = ["sharpness", "precision", "recall"]
 def loss_table(runs: Runs) -> pd.DataFrame:
     """One row per kl_weight: mean and standard deviation over seeds; with one seed the deviation is NaN.
 
-    Of the `seeds` of a weight, `diverged` have diverged. They are not in its means, unless all have.
+    What the law of collapse predicts is the same for every seed, and has a mean alone. Of the `seeds` of a weight, `diverged` have diverged. They are not in its means, unless all have.
     """
     kl_weight, gone = runs.settings["kl_weight"], diverged(runs.measures)
     counted = ~gone | gone.groupby(kl_weight).transform("all")
@@ -33,7 +33,9 @@ def loss_table(runs: Runs) -> pd.DataFrame:
     columns["diverged"] = gone.groupby(kl_weight).sum()
     for name in runs.measures:
         if not name.endswith("_se"):
-            columns |= {f"{name}_mean": measures[name].mean(), f"{name}_std": measures[name].std()}
+            columns[f"{name}_mean"] = measures[name].mean()
+            if name != PREDICTED and not PREDICTED_WEIGHT.fullmatch(name):
+                columns[f"{name}_std"] = measures[name].std()
     return pd.DataFrame(columns).reset_index()
 
 
@@ -63,9 +65,8 @@ def readable_table(losses: pd.DataFrame, names: Sequence[str] = COMPARED) -> pd.
     Measures that these runs do not have are left out. A column counts the runs that have diverged, if any have.
     """
     names = [name for name in names if f"{name}_mean" in losses]
-    cells = {name: _cells(losses[f"{name}_mean"], losses[f"{name}_std"], decimals(name)) for name in names}
-    if PREDICTED in cells:
-        cells[PREDICTED] = [mean_and_spread(units, np.nan, decimals=0) for units in losses[f"{PREDICTED}_mean"]]
+    stds = losses.reindex(columns=[f"{name}_std" for name in names])  # a prediction has none
+    cells = {name: _cells(losses[f"{name}_mean"], stds[f"{name}_std"], decimals(name)) for name in names}
     index = pd.Index([f"{kl_weight:g}" for kl_weight in losses["kl_weight"]], name="kl_weight")
     counted = ["seeds", "diverged"] if losses["diverged"].any() else ["seeds"]
     return pd.DataFrame(cells | {name: losses[name].to_numpy() for name in counted}, index=index)
@@ -139,6 +140,8 @@ def _cells(means: pd.Series, stds: pd.Series, decimals: int = 2) -> list[str]:
 
 def decimals(name: str) -> int:
     """How many decimals of a measure tables show."""
+    if name == PREDICTED:
+        return 0
     return 4 if name.endswith("sharpness") else 2
 
 
