@@ -22,7 +22,9 @@ def test_gaussian_images_have_the_rate_of_the_linear_vae():
     found = near_threshold(in_shape((codes * np.sqrt([3, 2, 1])) @ turn + 0.5), pixels_of("gaussian", 0.5))
     assert (found.weight, found.second) == pytest.approx((6, 4))
     assert found.cubic == pytest.approx(0, abs=1e-9)
-    assert (found.mean / 6, found.mixed / 6, found.variance / 6) == pytest.approx((1 / 4, 1, 1 / 4))
+    assert (found.quartic_mean / 6, found.quartic_mixed / 6, found.quartic_variance / 6) == pytest.approx(
+        (1 / 4, 1, 1 / 4)
+    )
     assert found.k == pytest.approx(1)
     assert found.last_weight == pytest.approx(6)
     assert found.window == pytest.approx((0, 2))
@@ -66,7 +68,9 @@ def test_all_coefficients_are_those_of_the_objective_itself(few):
 
 
 def test_the_best_code_and_the_last_weight_are_those_of_the_objective():
-    found = NearThreshold(weight=32.0, second=20.0, cubic=3.0, mean=5.0, mixed=20.0, variance=8.0)
+    found = NearThreshold(
+        weight=32.0, second=20.0, cubic=3.0, quartic_mean=5.0, quartic_mixed=20.0, quartic_variance=8.0
+    )
     last = found.last_weight
     assert last > 32.05
     assert found.best(1.2 * last) == (0, 0)
@@ -89,7 +93,7 @@ def test_a_fourth_order_without_an_end_says_so(few):
 def test_images_are_read_in_blocks_and_as_bytes(few, monkeypatch):
     images = ByteImages(np.round(255 * in_shape(few)).astype(np.uint8))
     whole = near_threshold(images, BERNOULLI)
-    monkeypatch.setattr("vae_core.collapse.near.BLOCK", 15)
+    monkeypatch.setattr("vae_core.collapse.moments.BLOCK", 15)
     assert vars(near_threshold(images, BERNOULLI)) == pytest.approx(vars(whole))
     with_black = np.concatenate([in_shape(few), np.zeros((14, 2, 1, 1))], axis=1)
     assert vars(near_threshold(with_black, BERNOULLI)) == pytest.approx(vars(near_threshold(in_shape(few), BERNOULLI)))

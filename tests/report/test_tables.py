@@ -173,7 +173,7 @@ def test_a_finding_names_the_weights_at_which_found_and_predicted_units_differ()
 
 
 def test_a_question_asked_at_every_weight_gets_intervals_that_hold_at_all_of_them():
-    """2, 3 and 4 too many: t is 5.2, beyond 4.3 for one comparison, within 6.2 for two steps and 7.6 for three weights."""
+    """2, 3 and 4 too many: t is 5.2. The limit is 4.3 for one comparison, 6.2 for two steps, 7.6 for three weights."""
     table = predicted_to(summary((100, 6, 6), (140, 150, 205), seeds=(0, 1, 2)), {0.0: 2, 1.0: 2, 10.0: 2})
     too_many = (table["seed"] + 2) * (table["kl_weight"] == 10)
     more = table.assign(rate=table["rate"] + too_many, active_units=table["active_units"] + too_many)

@@ -97,7 +97,7 @@ class LargeImages:
         """The product with vectors, (pixels, k), in single precision."""
         mean, factor = self.mean.astype(np.float32), scale.astype(np.float32)
         product = np.zeros_like(block)
-        for rows in _blocks(self.images, np.float32):
+        for rows in blocks(self.images, np.float32):
             scaled = (rows - mean) * factor
             product += scaled.T @ (scaled @ block)
         tossing = scale**2 * (self.variance - self.grey)
@@ -115,7 +115,7 @@ def moments(images: np.ndarray | ByteImages) -> Moments:
     """Mean and covariance of images, in blocks; images: (N, height, width, channels)."""
     pixels = int(np.prod(images.shape[1:]))
     total, products = np.zeros(pixels), np.zeros((pixels, pixels))
-    for rows in _blocks(images, np.float64):
+    for rows in blocks(images, np.float64):
         total += rows.sum(axis=0)
         products += rows.T @ rows
     mean = total / len(images)
@@ -125,7 +125,7 @@ def moments(images: np.ndarray | ByteImages) -> Moments:
 def large_images(images: np.ndarray | ByteImages) -> LargeImages:
     """Images with mean and variance of their pixels, in blocks; images: (N, height, width, channels)."""
     total = squares = np.zeros(int(np.prod(images.shape[1:])))
-    for rows in _blocks(images, np.float64):
+    for rows in blocks(images, np.float64):
         total = total + rows.sum(axis=0)
         squares = squares + np.einsum("ij,ij->j", rows, rows)
     mean = total / len(images)
@@ -133,8 +133,8 @@ def large_images(images: np.ndarray | ByteImages) -> LargeImages:
     return LargeImages(images, mean, variance, variance)
 
 
-def _blocks(images: np.ndarray | ByteImages, dtype: type) -> Iterator[np.ndarray]:
-    """Some images at a time, flat: (n, pixels)."""
+def blocks(images: np.ndarray | ByteImages, dtype: type) -> Iterator[np.ndarray]:
+    """The images, (N, height, width, channels), some at a time and flat: (n, pixels)."""
     pixels = int(np.prod(images.shape[1:]))
     for start in range(0, len(images), size := max(1, BLOCK // pixels)):
         yield np.asarray(images[start : start + size], dtype).reshape(-1, pixels)

@@ -30,7 +30,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vae_core.collapse.law import NEVER
-from vae_core.collapse.moments import BLOCK, MOST_PIXELS, moments
+from vae_core.collapse.moments import MOST_PIXELS, blocks, moments
 from vae_core.collapse.pixels import Pixels
 from vae_core.dataset import ByteImages
 from vae_core.errors import InputError
@@ -45,14 +45,14 @@ class NearThreshold:
     weight: float  # L
     second: float
     cubic: float  # K
-    mean: float  # Q
-    mixed: float  # R
-    variance: float  # P
+    quartic_mean: float  # Q
+    quartic_mixed: float  # R
+    quartic_variance: float  # P
 
     @property
     def k(self) -> float:
         """4 Q/L, of the rate (L/c - 1) / (2 k); 1 for linear Gaussian images."""
-        return 4 * self.mean / self.weight
+        return 4 * self.quartic_mean / self.weight
 
     @property
     def window(self) -> tuple[float, float]:
@@ -60,36 +60,31 @@ class NearThreshold:
         well below the second, where the next eigenvector has.
 
         Along eps^2 = (L - c) / (4 Q) the best eta lowers J by K^2 / ((R - Q) (L - c)) of what eps does: the first is
-        K^2 / (R - Q).
+        K^2 / (R - Q). It is inf where Q or R - Q is not above 0: then eps does not stop there.
         """
-        return self.cubic**2 / (self.mixed - self.mean), self.weight - self.second
+        beyond = self.quartic_mixed - self.quartic_mean
+        smallest = self.cubic**2 / beyond if self.quartic_mean > 0 and beyond > 0 else np.inf
+        return smallest, self.weight - self.second
 
     @property
     def last_weight(self) -> float:
         """The largest weight at which a code is as good as none: L without K, inf where the fourth order has no end."""
-        quadratic, cubic, quartic = self._along_rays()
+        quadratic, cubic, quartic = self._terms(np.cos(ANGLES), np.sin(ANGLES))
         if quartic.min() <= 0:
             return np.inf
         return self.weight + float(np.max(cubic**2 / (4 * quartic * quadratic)))
 
     def objective(self, kl_weight: float, eps: float, eta: float) -> float:
         """J, in nats per image."""
-        size = eps**2 / 2 + eta**2 / 4
-        third = self.cubic * (eps**2 * eta + eta**3 / 3)
-        return (
-            (kl_weight - self.weight) * size
-            - third
-            + self.mean * eps**4
-            + self.mixed * eps**2 * eta**2
-            + self.variance * eta**4
-        )
+        quadratic, cubic, quartic = self._terms(eps, eta)
+        return (kl_weight - self.weight) * quadratic - cubic + quartic
 
     def best(self, kl_weight: float) -> tuple[float, float]:
         """The eps, at least 0, and the eta that make J least; 0, 0 where the collapsed state is best.
 
         inf, inf where the fourth order has no end.
         """
-        quadratic, cubic, quartic = self._along_rays()
+        quadratic, cubic, quartic = self._terms(np.cos(ANGLES), np.sin(ANGLES))
         if quartic.min() <= 0:
             return np.inf, np.inf
         quadratic = quadratic * (kl_weight - self.weight)
@@ -98,10 +93,12 @@ class NearThreshold:
         lowest = np.argmin((quadratic - cubic * distance + quartic * distance**2) * distance**2)
         return float(distance[lowest] * np.cos(ANGLES[lowest])), float(distance[lowest] * np.sin(ANGLES[lowest]))
 
-    def _along_rays(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Of J along each angle: the coefficients of (c - L) distance^2, of -distance^3 and of distance^4."""
-        eps, eta = np.cos(ANGLES), np.sin(ANGLES)
-        quartic = self.mean * eps**4 + self.mixed * eps**2 * eta**2 + self.variance * eta**4
+    def _terms(self, eps: float | np.ndarray, eta: float | np.ndarray) -> tuple:
+        """Of J: what stands with c - L, what is subtracted in third order, and the fourth order.
+
+        At eps = cos a, eta = sin a they are the coefficients of the powers of the distance from 0 along the angle a.
+        """
+        quartic = self.quartic_mean * eps**4 + self.quartic_mixed * eps**2 * eta**2 + self.quartic_variance * eta**4
         return eps**2 / 2 + eta**2 / 4, self.cubic * (eps**2 * eta + eta**3 / 3), quartic
 
 
@@ -144,9 +141,11 @@ def near_threshold(images: np.ndarray | ByteImages, pixels: Pixels) -> NearThres
         weight=float(weight),
         second=float(eigenvalues[-2]) if len(eigenvalues) > 1 else 0.0,
         cubic=float(cubic),
-        mean=float(weight * (fourth / 4 - slaved / 4 - shift - 3 * pixelwise)),
-        mixed=float(weight * (fourth / 2 - slaved - shift - 0.75 * images_share + 1.5 * pixels_share - 15 * pixelwise)),
-        variance=float(
+        quartic_mean=float(weight * (fourth / 4 - slaved / 4 - shift - 3 * pixelwise)),
+        quartic_mixed=float(
+            weight * (fourth / 2 - slaved - shift - 0.75 * images_share + 1.5 * pixels_share - 15 * pixelwise)
+        ),
+        quartic_variance=float(
             weight * (fourth / 8 - slaved / 4 - 0.1875 * images_share + 0.375 * pixels_share - 3.75 * pixelwise)
         ),
     )
@@ -155,9 +154,8 @@ def near_threshold(images: np.ndarray | ByteImages, pixels: Pixels) -> NearThres
 def _moments_along(images, kept, mean, scale, direction) -> tuple[np.ndarray, float, float]:
     """T = E t^2 y (pixels,), E t^3 and E t^4, with t = direction'y."""
     square, third, fourth = np.zeros(len(mean)), 0.0, 0.0
-    for start in range(0, len(images), size := max(1, BLOCK // len(kept))):
-        rows = np.asarray(images[start : start + size], np.float64).reshape(-1, len(kept))[:, kept]
-        y = (rows - mean) * scale
+    for rows in blocks(images, np.float64):
+        y = (rows[:, kept] - mean) * scale
         t = y @ direction
         square += t**2 @ y
         third += np.sum(t**3)

@@ -45,6 +45,7 @@ GRIDS = 5  # at most, each made for the codes found on the last
 START = 0.5  # size of a new unit's means
 CLOSE = 1e-3  # of a corrected weight, relative
 LAST = 1e-4  # of the last weight, relative
+PACE = 1.08  # from one weight to the next in the search for a corrected weight
 FAR = 1.5  # times its eigenvalue, or a part of it, beyond which no corrected weight is searched for
 SEARCHES = 12  # at most
 
@@ -168,17 +169,12 @@ def optimum(images: Centred, kl_weight: float, codes: Codes) -> Optimum:
             by_log_deviations = np.expm1(2 * log_deviations) - gain_by_log_deviations / kl_weight
             return value, np.concatenate([by_means.ravel(), by_log_deviations.ravel()])
 
-        narrow, wide = (
-            np.log(NARROWEST * grid.step),
-            np.log(WIDEST),
-        )  # what falls between the points would gain for nothing
-        bounds = [(-grid.reach, grid.reach)] * codes.means.size + [(narrow, wide)] * codes.means.size
+        narrow = np.log(NARROWEST * grid.step)  # what falls between the points would gain for nothing
+        bounds = [(-grid.reach, grid.reach)] * codes.means.size + [(narrow, np.log(WIDEST))] * codes.means.size
         start = np.concatenate([codes.means.ravel(), codes.log_deviations.ravel()])
         options = {"ftol": TOLERANCE, "gtol": 1e-5, "maxcor": 20, "maxiter": 1000, "maxfun": 2000}
-        found = minimize(objective, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options).x.reshape(
-            2, *shape
-        )
-        codes = Codes(*found)
+        found = minimize(objective, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
+        codes = Codes(*found.x.reshape(2, *shape))
         if grid.holds(codes):
             break
     return _at(images, kl_weight, codes, grid)
@@ -228,8 +224,9 @@ def next_unit(images: Centred, found: Optimum) -> tuple[float, np.ndarray]:
 def corrected_weights(images: Centred, eigenvalues: Sequence[float]) -> np.ndarray:
     """The weights above which the first, second, ... unit dies where the units before it are at their optimum.
 
-    The first is its eigenvalue. For each other, secants search for the weight c at which the largest eigenvalue of K
-    around the optimum of the units before it is c. They begin at its eigenvalue. It is nan where they find none.
+    The first is its eigenvalue. Each other is the weight c at which the largest eigenvalue of K, around the optimum of
+    the units before it, is c. It is nan where there is none within a factor of `FAR` of its own eigenvalue: then the
+    unit does not begin with small codes there, whatever the weight.
 
     eigenvalues: the first of `law.collapse_weights`, as many as units are asked for
     """
@@ -242,17 +239,26 @@ def corrected_weights(images: Centred, eigenvalues: Sequence[float]) -> np.ndarr
 
 
 def _balance(images: Centred, kl_weight: float, codes: Codes) -> tuple[float, Optimum, np.ndarray]:
-    """The weight at which the next unit's is the same, by secants, nan if they find none; the optimum; the unit."""
-    begin, last = kl_weight, None
+    """The weight at which the next unit's is the same, or nan; the optimum there; the next unit's direction.
+
+    Steps of `PACE`, up where the next unit lives and down where it is dead, until the weight lies between two; then
+    secants.
+    """
+    begin, lives, dead = kl_weight, None, None  # the nearest weight and gap on either side
     for _ in range(SEARCHES):
         found = optimum(images, kl_weight, codes)
         weight, direction = next_unit(images, found)
         gap, codes = weight - kl_weight, found.codes
         if abs(gap) < CLOSE * kl_weight:
-            return weight, found, direction
-        slope = -1.0 if last is None else (gap - last[1]) / (kl_weight - last[0])
-        last = kl_weight, gap
-        kl_weight -= gap / slope
+            return kl_weight, found, direction
+        if gap > 0:
+            lives = kl_weight, gap
+        else:
+            dead = kl_weight, gap
+        if lives and dead:
+            kl_weight = lives[0] + lives[1] * (dead[0] - lives[0]) / (lives[1] - dead[1])
+        else:
+            kl_weight *= PACE if lives else 1 / PACE
         if not begin / FAR < kl_weight < begin * FAR:
             break
     return np.nan, found, direction

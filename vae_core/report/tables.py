@@ -24,7 +24,8 @@ DRAWN_WITHOUT_LABELS = ["sharpness", "precision", "recall"]
 def loss_table(runs: Runs) -> pd.DataFrame:
     """One row per kl_weight: mean and standard deviation over seeds; with one seed the deviation is NaN.
 
-    What the law of collapse predicts is the same for every seed, and has a mean alone. Of the `seeds` of a weight, `diverged` have diverged. They are not in its means, unless all have.
+    What the law of collapse predicts is the same for every seed, and has a mean alone. Of the `seeds` of a weight,
+    `diverged` have diverged. They are not in its means, unless all have.
     """
     kl_weight, gone = runs.settings["kl_weight"], diverged(runs.measures)
     counted = ~gone | gone.groupby(kl_weight).transform("all")
