@@ -80,6 +80,16 @@ def test_of_large_images_the_first_weights_are_told(tmp_path, capsys, rng):
     assert "black or white" not in " ".join(lines)  # no pixel is near
 
 
+def test_one_pixel_that_varies_and_is_rare(tmp_path, capsys):
+    images = np.zeros((400, 8, 8))
+    images[::125, 3, 4] = 1
+    np.save(tmp_path / "one.npy", images)
+    assert main(["--dataset", str(tmp_path / "one.npy")]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[lines.index("unit   dies at kl_weight") + 1 :][:2] == ["   1     1.00  " + 40 * "#", ""]
+    assert "Without the 1 pixel whose mean is within 0.01 of black or white no unit can live." in " ".join(lines)
+
+
 def test_many_weights_take_more_lines(capsys):
     lines = said(capsys, "--kl-weights", *np.linspace(0, 3, 31)).splitlines()
     assert max(map(len, lines)) <= 80

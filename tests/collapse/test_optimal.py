@@ -71,6 +71,13 @@ def test_the_second_unit_of_gaussian_images_dies_at_the_second_eigenvalue(gaussi
     assert corrected_weights(gaussian, [8.0, 4.3]) == pytest.approx([8, 4], rel=0.01)
 
 
+def test_a_unit_that_no_weight_lets_live_has_none():
+    """Numbers along one direction have no second eigenvalue, wherever one looks for it."""
+    codes = first_codes(one := centred(in_shape(np.outer(norm.ppf((np.arange(40) + 0.5) / 40), [1.2, 1.6])), GAUSSIAN))
+    assert next_unit(one, optimum(one, 4.0, codes))[0] < 4
+    assert np.isnan(corrected_weights(one, [8.0, 4.0])[1])
+
+
 def test_a_turn_of_the_unit_that_there_is_costs(gaussian):
     """Its eigenvalue in the linear Gaussian case is c^2 / L. At c = 6.4 that is more than the second eigenvalue."""
     found = optimum(gaussian, 6.4, first_codes(gaussian))

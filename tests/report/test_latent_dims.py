@@ -16,7 +16,7 @@ def sweep(latent_dim, active, seeds=(0, 1, 2), **settings):
     for seed, (kl_weight, units) in itertools.product(seeds, zip(WEIGHTS, active, strict=True)):
         own = {"kl_weight": kl_weight, "seed": seed, "dataset": "digits", "latent_dim": latent_dim, "rate": 1.0}
         predicted = sum(weight > kl_weight for weight in LAW[:latent_dim])
-        measures = {"distortion": 100.0, "active_units": units, "predicted_active_units": predicted}
+        measures = {"distortion": 100.0, "active_directions": units, "predicted_active_units": predicted}
         rows.append(own | settings | measures)
     return runs_of(pd.DataFrame(rows))
 

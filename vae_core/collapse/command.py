@@ -59,8 +59,8 @@ def screen(dataset: Dataset, settings: dict[str, object], kl_weights: Sequence[f
     )
     yield ""
     yield "unit   dies at kl_weight"
-    for unit, weight in enumerate(weights[:UNITS], start=1):
-        yield f"{unit:>4} {weight:>8.2f}  {'#' * max(int(weight > 0), round(BAR * weight / weights[0]))}"
+    for unit, weight in enumerate(weights[:UNITS][weights[:UNITS] > 0], start=1):
+        yield f"{unit:>4} {weight:>8.2f}  {'#' * max(1, round(BAR * weight / weights[0]))}"
     yield ""
     yield from _counts(weights, kl_weights, cut)
     yield ""
@@ -68,10 +68,10 @@ def screen(dataset: Dataset, settings: dict[str, object], kl_weights: Sequence[f
         yield f"{len(weights)}+ is {len(weights)} or more: no more weights are computed for images of this size."
     if rare := np.sum(rare_pixels(found, RARE)):
         first, second = collapse_weights(found, variance, RARE, count=2)
+        without = f"the first two units die at {first:.2f} and {second:.2f}" if first else "no unit can live"
+        pixels = f"{rare:,} pixel{'s' if rare > 1 else ''}"
         yield from textwrap.wrap(
-            f"Without the {rare:,} pixels whose mean is within {RARE:g} of black or white the first two units die at "
-            f"{first:.2f} and {second:.2f}.",
-            WIDTH,
+            f"Without the {pixels} whose mean is within {RARE:g} of black or white {without}.", WIDTH
         )
     yield from textwrap.wrap(
         f"Above {weights[0]:.2f} a code that says nothing is stable, whatever the network. No model has more units "

@@ -15,8 +15,8 @@ from vae_core.runs import Runs
 def latent_dim_claims(sweeps: Mapping[str, Runs]) -> pd.DataFrame:
     """The claim for each two neighbouring latent_dim, of sweeps that differ in nothing else; as `claims.claims`.
 
-    The law of collapse says at which weight the first, second, ... unit dies, and does not ask how many units there
-    are. So it refutes the claim: at a weight at which units of the smaller model die, the larger keeps as many.
+    The law of collapse says at which weight the first, second, ... direction of a code dies, and does not ask how many
+    units there are. So it refutes the claim: where the smaller model loses directions, the larger keeps as many.
     """
     groups: dict[str, dict[int, pd.DataFrame]] = {}
     for sweep in sweeps.values():
@@ -43,16 +43,15 @@ def _claim(small: int, large: int) -> Claim:
     return Claim(
         f"More latent dimensions need another weight: {large} beside {small}",
         "Higgins et al. 2017 scale the weight with latent_dim",
-        f"where units of {small} are predicted dead, another number is active of {large} (number: largest difference)",
+        f"where units of {small} are predicted dead, {large} have more or fewer active directions (number: how many)",
         partial(_differences, small, large),
     )
 
 
 def _differences(small: int, large: int, by_seed: pd.DataFrame) -> Evidence:
-    """How many units more or fewer the larger model keeps, at each weight at which the smaller one should lose some."""
-    predicted = by_seed[small]["predicted_active_units"].max()
-    losing = predicted.index[predicted < small].intersection(by_seed[large]["active_units"].columns)
+    """How many directions more or fewer the larger model has, at each weight at which the smaller should lose some."""
+    predicted, active = by_seed[small]["predicted_active_units"].max(), "active_directions"
+    losing = predicted.index[predicted < small].intersection(by_seed[large][active].columns)
     if losing.empty:
         raise Lacking(f"the sweeps share no weight at which a unit of {small} is predicted dead")
-    more = by_seed[large]["active_units"][losing] - by_seed[small]["active_units"][losing]
-    return some_above(more.abs(), 0.5, " units")
+    return some_above((by_seed[large][active][losing] - by_seed[small][active][losing]).abs(), 0.5, " directions")
