@@ -23,6 +23,7 @@ from vae_core.collapse.optimal import (
     optimum,
 )
 from vae_core.collapse.pixels import pixel_variance, pixels_of
+from vae_core.runs import PROJECT
 
 BERNOULLI, GAUSSIAN = pixels_of("bernoulli"), pixels_of("gaussian", 0.5)
 
@@ -69,6 +70,12 @@ def test_the_second_unit_of_gaussian_images_dies_at_the_second_eigenvalue(gaussi
     assert next_unit(gaussian, collapsed(gaussian, 5.0))[0] == pytest.approx(8, rel=1e-3)
     assert corrected_weights(gaussian, [8.0, 3.7]) == pytest.approx([8, 4], rel=0.01)
     assert corrected_weights(gaussian, [8.0, 4.3]) == pytest.approx([8, 4], rel=0.01)
+
+
+def test_the_second_weight_of_digits_is_that_of_an_independent_program_and_of_the_page(digits):
+    images = centred(digits.train_images, BERNOULLI)
+    assert corrected_weights(images, [31.583, 30.247])[1] == pytest.approx(29.968, abs=0.02)
+    assert "dies at 29.97 beside the best first unit, and at 30.25" in (PROJECT / "docs" / "collapse.md").read_text()
 
 
 def test_a_unit_that_no_weight_lets_live_has_none():
