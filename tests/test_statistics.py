@@ -44,6 +44,8 @@ def test_one_pair_says_nothing_and_differences_without_a_spread_are_what_they_ar
     one = paired_difference([1.0], [3.0])
     assert (one.mean, one.pairs, one.within_spread, one.beyond_spread) == (-2.0, 1, False, False)
     assert np.isnan(paired_difference([], []).mean)
+    assert one.shown("+.1f") == "-2.0"
+    assert paired_difference([2.0, 3.0], [1.0, 2.0]).shown(".2f") == "1.00 [1.00, 1.00]"
     assert paired_difference([2.0, 3.0], [1.0, 2.0]).beyond_spread
     assert paired_difference([2.0, 3.0], [2.0, 3.0]).within_spread
 

@@ -12,7 +12,7 @@ TAIL = (1 - CONFIDENCE) / 2  # the share of cases on either side of an interval
 
 @dataclass(frozen=True)
 class Difference:
-    """A mean over seeds, as a rule of paired differences, and its 95 % interval, `low` to `high`: NaN for one seed."""
+    """A mean over seeds and its 95 % interval, `low` to `high`: NaN for one seed. As a rule of paired differences."""
 
     mean: float
     low: float
@@ -28,6 +28,11 @@ class Difference:
     def beyond_spread(self) -> bool:
         """Whether the difference is larger than the spread: 0 is outside the interval. Never so with one pair."""
         return self.low > 0 or self.high < 0
+
+    def shown(self, form: str) -> str:
+        """The mean and its interval, if there is one, each in this format: 24.70 [14.39, 35.01]."""
+        interval = "" if self.pairs < 2 else f" [{self.low:{form}}, {self.high:{form}}]"
+        return f"{self.mean:{form}}{interval}"
 
 
 def paired_difference(a: pd.Series, b: pd.Series, comparisons: int = 1) -> Difference:

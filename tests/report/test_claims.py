@@ -231,6 +231,8 @@ def test_an_empty_code_does_not_count_for_the_share_that_tells():
     share = "The rate is what the code tells about the image"
     assert verdicts(sweep(told))[share] == "confirmed"
     assert verdicts(sweep(changed(told, active_units={40.0: 1})))[share] == "refuted"
+    none = sweep({**AGREEING, "active_units": (0,) * len(WEIGHTS)})
+    assert verdicts(none, number=True)[share] == "no weight leaves every seed an active unit"
 
 
 def test_the_page_has_five_cells_in_every_row():

@@ -130,11 +130,7 @@ def _number(evidence: Evidence) -> str:
     """24.70 [14.39, 35.01]; small numbers with four decimals."""
     number = evidence.number
     largest = round(np.nanmax(np.abs([number.mean, number.low, number.high])), 4)
-    decimals = 4 if 0 < largest < 0.1 else 2
-    shown = f"{number.mean:z.{decimals}f}"
-    if not np.isnan(number.low):
-        shown += f" [{number.low:z.{decimals}f}, {number.high:z.{decimals}f}]"
-    return shown + evidence.unit
+    return number.shown("z.4f" if 0 < largest < 0.1 else "z.2f") + evidence.unit
 
 
 def _all_above(numbers: pd.Series | pd.DataFrame, limit: float, unit: str = "") -> Evidence:
@@ -167,7 +163,7 @@ def _known(numbers: pd.Series | pd.DataFrame) -> pd.DataFrame:
 
 def _no_run_below(numbers: pd.DataFrame, limit: float, unit: str) -> Evidence:
     """For theorems: that no run's number is below the limit."""
-    return Evidence(Difference(float(numbers.min().min()), np.nan, np.nan, len(numbers)), limit, 1, unit)
+    return Evidence(Difference(float(numbers.min().min()), np.nan, np.nan, 1), limit, 1, unit)
 
 
 def _weights(by_seed: pd.DataFrame) -> pd.Index:
@@ -253,6 +249,8 @@ def _usual_are_best(measure: str, sign: int, unit: str = "") -> Callable[[pd.Dat
 def _share_told(by_seed: pd.DataFrame) -> Evidence:
     """The share of mutual information in the rate at each weight that leaves every seed an active unit."""
     alive = by_seed["active_units"].min() > 0
+    if not alive.any():
+        raise Lacking("no weight leaves every seed an active unit")
     return _all_above((by_seed["mutual_information"] / by_seed["rate"]).loc[:, alive], 0.9)
 
 

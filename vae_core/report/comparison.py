@@ -236,7 +236,5 @@ def _difference(own: pd.DataFrame, reference: pd.DataFrame, name: str, kl_weight
 def _cell(difference: Difference, decimals: int) -> str:
     if not difference.pairs:
         return "-"
-    if difference.pairs == 1:
-        return f"{difference.mean:+z.{decimals}f}"
-    words = f"{difference.mean:+z.{decimals}f} [{difference.low:+z.{decimals}f}, {difference.high:+z.{decimals}f}]"
+    words = difference.shown(f"+z.{decimals}f")
     return f"**{words}**" if difference.beyond_spread else words
