@@ -102,9 +102,10 @@ def may_be_best(good: pd.DataFrame) -> list:
 
 
 def _ends(values: np.ndarray, tail: float) -> tuple[np.ndarray, np.ndarray]:
-    """Below and above each mean over the first axis what its true mean passes in a share `tail` of cases.
+    """Lower and upper end of Student's interval of each mean over the first axis.
 
-    A NaN is a seed that is not there; of fewer than two seeds there are no ends: NaN.
+    The true mean is below the lower end in a share `tail` of cases, and above the upper end in as many. A NaN is a seed
+    that is not there. Of fewer than two seeds there are no ends: NaN.
     """
     there = np.isfinite(values)
     seeds = np.where(there.sum(axis=0) > 1, there.sum(axis=0), np.nan)

@@ -14,7 +14,7 @@ from vae_core.settings import LARGEST_LATENT_DIM
 
 MOST_PIXELS = 1024  # of small images: all eigenvalues take 0.1 s, of 4,096 they would take 8 s
 BLOCK = 1 << 22  # pixels at a time, which are 32 MB in double precision
-MORE = 16  # vectors than are asked for, which the last of those need
+MORE = 16  # vectors beyond those that are asked for, so that the last of these are right too
 PASSES = 7  # at most: all vectors together stay fewer than the pixels
 ACCURACY = 1e-3  # of an eigenvalue: the residual at which the passes end
 ROUNDING = 1e-5  # of the largest eigenvalue: what single precision leaves of a residual, and of an eigenvalue of 0

@@ -1,11 +1,11 @@
 """The first unit just below its weight: the objective near collapse, to fourth order.
 
-`law` is the second order. Here decoder and encoder are free: the decoder draws the best image for every z, and
-q(z|x) = N(m, 1 + b) with any mean m and variance 1 + b for each image. One unit; the decoder is optimised out. Let y be
-the images minus their mean, divided by their pixels' standard deviations V^(1/2); S = mean of y y'; u its first
-eigenvector, L the eigenvalue; t = u'y / L^(1/2), which has variance 1. Two directions lose their stability at L
-together: the mean, m = eps t, and the variance, b = eta t, which a decoder reads that depends on z^2. All else is
-optimised out. What is left, at kl_weight c, beside the objective of the collapsed state, in nats per image:
+`law` is the second order. Here one unit has no networks: q(z|x) = N(m, 1 + b) with any mean m and variance 1 + b for
+each image, and the decoder draws the best image for every z. Let y be the images minus their mean, divided by their
+pixels' standard deviations V^(1/2); S = mean of y y'; u its first eigenvector, L the eigenvalue; t = u'y / L^(1/2),
+which has variance 1. Two kinds of code lose their stability at L together: in the means, m = eps t, and in the
+variances, b = eta t, which change the decoder by z^2 - 1. At the best of all else the objective at kl_weight c, minus
+that of the collapsed state, is in nats per image
 
 J = (c - L) (eps^2 / 2 + eta^2 / 4) - K (eps^2 eta + eta^3 / 3) + Q eps^4 + R eps^2 eta^2 + P eta^4
 
@@ -21,8 +21,8 @@ P/L = r/8 - H/4 - 3/16 T'T/L + 3/8 (1 + w'T) - 15/4 f
 
 Without K the code dies continuously, and just below L its rate is (L/c - 1) / (2 k), k = 4 Q/L. In the linear Gaussian
 case K = 0 and k = 1. With K the death is of first order: a code with eps or eta not 0 is still better than none up to
-`last_weight`, above L. The rate above then holds at a distance from L alone, if at all: see `window`. How eps and eta
-are continued to larger codes is a choice, here eps = E m t and eta = E b t, and changes Q by multiples of K.
+`last_weight`, above L. That rate then holds only at some distance from L, if at all: see `window`. What eps and eta are
+of a larger code is a choice, here eps = E m t and eta = E b t, and another choice changes Q by multiples of K.
 """
 
 from dataclasses import dataclass

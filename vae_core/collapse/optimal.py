@@ -6,19 +6,21 @@ one for each training image. The best decoder follows from the codes: at z it dr
 p(z) = sum of q_i(z) x_i / sum of q_i(z)
 
 With it the distortion is below that of the collapsed state by the mean of KL(p(z) || p) over the aggregate posterior,
-where p is the mean image. L-BFGS finds means and deviations by the exact gradient, with z on a grid. If it finds the
-least objective, this is a bound for trained models: what networks and stochastic gradients cannot do only adds to it.
+where p is the mean image. L-BFGS finds means and deviations by the exact gradient, with z on a grid. Its optimum is
+local: far below the first weight it depends on the codes that it begins with. If it is the least objective of all, it
+is a bound for trained models, since networks and stochastic gradients can only do worse.
 
-How the next unit begins: let the images have means n in one more unit. For small n the best decoder changes along the
-unit in proportion, and to second order the objective changes by (c n'n - n'K n) / 2N at kl_weight c, with
+How the next unit begins: let the images have small means n in one more unit, (N,). With the best decoder for them the
+objective changes, to second order, by (c n'n - n'K n) / 2N at kl_weight c, with
 
 K_ij = integral over z of q_i(z) q_j(z) / (sum over k of q_k(z)) (x_i - p(z))' F(z)^(-1) (x_j - p(z))
 
-F(z): diagonal, the variance of the pixels with mean p(z). The other units do not change to first order: they are at
-their optimum, and z -> -z in the new unit rules out a product of both changes. So the next unit lives where the largest
-eigenvalue of K is above c. Without any unit that is the first eigenvalue of the law of collapse. A turn of the latent
-space, n = m, is one of the directions, and it is no free one: a turned Gaussian has no diagonal covariance, so the turn
-costs. In the linear Gaussian case its eigenvalue is c^2 / L, below c.
+F(z): diagonal, the variance of the pixels with mean p(z). To this order the other units add nothing: they are at their
+optimum, and a product of their change with n has no place, since z -> -z in the new unit changes its sign. So the next
+unit begins where the largest eigenvalue of K is above c. Without any unit that is the first eigenvalue of the law of
+collapse. A turn of the latent space is one of the directions: n = m, the means of a unit that lives. It is not free,
+since q of a turned code would need a covariance that is not diagonal. In the linear Gaussian case its eigenvalue is
+c^2 / L, below c.
 """
 
 from collections.abc import Iterator, Sequence
@@ -35,8 +37,8 @@ from vae_core.collapse.pixels import Pixels
 from vae_core.dataset import ByteImages
 
 BLOCK = 4096  # images at a time
-LARGEST_STEP = 0.7  # of the grid; a trapezoid rule is exact to 1e-6 where it is at most 1.25 of the smallest deviation
-STEP, REACH = 1.25, 5.5  # of the grid, in deviations
+LARGEST_STEP = 0.7  # of the grid
+STEP, REACH = 1.25, 5.5  # of the grid, in the smallest deviation: a Gaussian density then sums to 1 within 1e-5
 NARROWEST, WIDEST = 0.5, 2.0  # deviations that are tried: in steps of the grid, and in those of the prior
 DENSITY = 1e-30  # below which q(z|x) counts as 0, so that single precision holds it
 MASS = 1e-20  # sum over the images of q(z|x), below which a point of the grid counts for nothing
@@ -155,7 +157,7 @@ class Optimum:
 
 
 def optimum(images: Centred, kl_weight: float, codes: Codes) -> Optimum:
-    """The optimum that L-BFGS finds from these codes, and the grid that it needs."""
+    """The local optimum that L-BFGS finds from these codes, on the grid that it needs."""
     shape, number = codes.means.shape, len(codes.means)
     for _ in range(GRIDS):
         grid = Grid.of(codes)
@@ -187,7 +189,10 @@ def collapsed(images: Centred, kl_weight: float) -> Optimum:
 
 
 def optima(images: Centred, kl_weights: Sequence[float], codes: Codes) -> Iterator[Optimum]:
-    """The optimum at each weight, each begun at the codes of the last: give the weights from the smallest up."""
+    """The optimum at each weight, each begun at the codes of the last.
+
+    Give the weights from the smallest up. Strong codes then stay as long as they are an optimum.
+    """
     for kl_weight in kl_weights:
         found = optimum(images, kl_weight, codes)
         codes = found.codes
@@ -200,7 +205,7 @@ def first_codes(images: Centred) -> Codes:
 
 
 def next_unit(images: Centred, found: Optimum) -> tuple[float, np.ndarray]:
-    """The weight below which one more unit lives beside these: the largest eigenvalue of K, and its vector, (N,)."""
+    """The largest eigenvalue of K, and its vector, (N,): where it is above the weight, one more unit begins to live."""
     number = len(images.shown)
     q = np.vstack([_densities(found.codes, rows, found.grid) for rows in _blocks(number)])  # (N, points)
     live = found.masses > MASS
@@ -267,8 +272,8 @@ def _balance(images: Centred, kl_weight: float, codes: Codes) -> tuple[float, Op
 def last_weight(images: Centred, found: Optimum) -> float:
     """The largest weight at which a code is as good as none, from an optimum with a negative objective.
 
-    The objective of the optimum rises with the weight at the rate of the code (and bends down), so that Newton's steps
-    come from below.
+    The objective of the optimum rises with the weight, with the code's rate as its slope. The slope falls, so that
+    Newton's steps stay below.
     """
     for _ in range(SEARCHES):
         step = -found.objective / found.rate

@@ -13,9 +13,7 @@ SMALLEST = 1e-7  # mean of a pixel; the likelihoods clip there too
 MARGIN = 1e-6  # share of the way to 0 or 1 that is left
 NEAR = 1e-2  # parameters of a continuous Bernoulli up to this, where the formula loses its digits
 
-PixelVariance = Callable[
-    [np.ndarray, np.ndarray], np.ndarray
-]  # of the pixels' means and of their variances over images
+PixelVariance = Callable[[np.ndarray, np.ndarray], np.ndarray]  # of the pixels' means and variances over the images
 
 
 def pixel_variance(likelihood: str, variance: float = 1.0) -> PixelVariance:
