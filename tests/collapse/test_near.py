@@ -71,6 +71,7 @@ def test_the_best_code_and_the_last_weight_are_those_of_the_objective():
     found = NearThreshold(
         weight=32.0, second=20.0, cubic=3.0, quartic_mean=5.0, quartic_mixed=20.0, quartic_variance=8.0
     )
+    assert found.window == pytest.approx((3**2 / (20 - 5), 32 - 20))
     last = found.last_weight
     assert last > 32.05
     assert found.best(1.2 * last) == (0, 0)
@@ -86,7 +87,7 @@ def test_the_best_code_and_the_last_weight_are_those_of_the_objective():
 
 def test_a_fourth_order_without_an_end_says_so(few):
     found = near_threshold(in_shape(few), BERNOULLI)
-    assert found.k < 0
+    assert found.k < 0 and found.window[0] == np.inf
     assert found.last_weight == np.inf and found.best(found.weight) == (np.inf, np.inf)
 
 
