@@ -187,12 +187,19 @@ def practice(taken: Mapping[int, Taken], weights: np.ndarray) -> pd.DataFrame:
 def standstill(taken: Taken) -> pd.DataFrame:
     """Whether the rates stood still when a weight was left: their change from half of its epochs to the last, in nats.
 
-    A row per variant: the mean over steps and seeds, which is a drift, and the standard deviation, which is noise too.
+    A row per variant: the mean over weights and seeds, which is a drift, the standard deviation, which is noise too,
+    and at which weight the mean over seeds is farthest from 0.
     """
     rows = {}
     for variant, walks in by_variant(taken).items():
-        changes = np.concatenate([_changes(frame) for frame in walks.values()])
-        rows[variant] = {"mean change": f"{changes.mean():+.4f}", "standard deviation": f"{changes.std():.4f}"}
+        changes = pd.DataFrame([_changes(frame) for frame in walks.values()])  # a row per seed, a column per step
+        mean = changes.mean()
+        kl_weight = next(iter(walks)).kl_weights[mean.abs().argmax()]
+        rows[variant] = {
+            "mean change": f"{changes.stack().mean():+.4f}",
+            "standard deviation": f"{changes.stack().std(ddof=0):.4f}",
+            "most, mean over seeds": f"{mean[mean.abs().idxmax()]:+.4f} at {kl_weight:.3g}",
+        }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("walk")
 
 
@@ -296,8 +303,8 @@ def turn(frame: pd.DataFrame) -> int:
     return int(frame["step"][frame["kl_weight"].where(frame["step"] > 0).idxmax()])
 
 
-def _changes(frame: pd.DataFrame) -> np.ndarray:
+def _changes(frame: pd.DataFrame) -> pd.Series:
     """For each step but the first weight's, how much the total rate changed from half of its epochs to the last."""
     rates = frame[frame["step"] > 0].groupby(["step", "epoch"])["rate"].sum().unstack()
     half = rates.columns[rates.columns >= rates.columns.max() / 2][0]
-    return (rates.iloc[:, -1] - rates[half]).to_numpy()
+    return rates.iloc[:, -1] - rates[half]

@@ -23,11 +23,12 @@ OFF = 1.25  # shares of the first predicted weight: here codes are made to colla
 WAKING_AT = (0.95, 0.9, 0.8, 0.7)  # and here they may wake
 COLLAPSED = (1.5, 15)  # after so many times the epochs that a walk stays at a weight,
 WAKING_LENGTH, WAKING_LOOKS = 3, 4  # within so many times these epochs
-LONGER = 3  # times the epochs, as one of the reasons
-REASONS_TRIED = {
-    "as it is": (),
-    "a tenth of the learning rate": (("learning_rate", 1e-4),),
-    "batches of 1,000": (("batch_size", 1000),),
+LONGER, SMALL_STEPS = "3 times the epochs", "learning rate 3e-4, 3 times the epochs"
+REASONS_TRIED = {  # settings, and how many times the epochs: small steps need more of them
+    "as it is": ((), 1),
+    LONGER: ((), 3),
+    SMALL_STEPS: ((("learning_rate", 3e-4),), 3),
+    "batches of 1,000": ((("batch_size", 1000),), 1),
 }
 LIKELIHOODS = {  # beside grey pixels as probabilities
     "black and white": (("binarise", "threshold"),),
@@ -88,9 +89,12 @@ def waking(weights: np.ndarray, effort: Effort) -> list[Walk]:
 
 def reasons(weights: np.ndarray, effort: Effort) -> list[Walk]:
     """Two units up through the first weight, trained in other ways."""
-    up, longer = _around(weights[0]), replace(effort, epochs=LONGER * effort.epochs)
-    tried = [_of_all_seeds(effort, REASONS, name, up, settings=own) for name, own in REASONS_TRIED.items()]
-    return [*chain(*tried), *_of_all_seeds(longer, REASONS, f"{LONGER} times the epochs", up)]
+    up = _around(weights[0])
+    tried = [
+        _of_all_seeds(replace(effort, epochs=times * effort.epochs), REASONS, name, up, settings=settings)
+        for name, (settings, times) in REASONS_TRIED.items()
+    ]
+    return list(chain(*tried))
 
 
 def other_likelihoods(laws: Mapping[str, np.ndarray], effort: Effort) -> list[Walk]:
