@@ -248,6 +248,11 @@ def test_exchange_rate_outside_the_weights_by_less_than_the_seeds_differ_is_no_r
     assert findings.exchange_rates(runs_of(sweep))["between the two weights?"].tolist() == ["within the spread"]
     sweep.loc[(sweep["kl_weight"] == 1) & (sweep["seed"] == 1), "distortion"] -= 0.4  # prices 1.2 and 1.21
     assert findings.exchange_rates(runs_of(sweep))["between the two weights?"].tolist() == ["no"]
+    more = summary(rates=(30.0, 20.0, 10.0), distortions=(100.0, 112.0, 142.0), seeds=(0, 1))
+    more.loc[(more["kl_weight"] > 0) & (more["seed"] == 1), "distortion"] += 0.25  # prices 1.2 and 1.225, then 3
+    assert findings.exchange_rates(runs_of(more))["between the two weights?"].tolist() == ["within the spread", "yes"]
+    first = more[more["kl_weight"] < 10]  # with one pair alone the interval is half as wide
+    assert findings.exchange_rates(runs_of(first))["between the two weights?"].tolist() == ["no"]
 
 
 def test_reproduction_gives_differences_in_published_spreads():

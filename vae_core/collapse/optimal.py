@@ -48,7 +48,7 @@ START = 0.5  # size of a new unit's means
 CLOSE = 1e-3  # of a corrected weight, relative
 LAST = 1e-4  # of the last weight, relative
 PACE = 1.08  # from one weight to the next in the search for a corrected weight
-FAR = 1.5  # times its eigenvalue, or a part of it, beyond which no corrected weight is searched for
+FAR = 1.25  # times its eigenvalue, or a part of it, beyond which no corrected weight is searched for
 SEARCHES = 12  # at most
 
 
