@@ -255,7 +255,7 @@ def _balance(images: Centred, kl_weight: float, codes: Codes) -> tuple[float, Op
         weight, direction = next_unit(images, found)
         gap, codes = weight - kl_weight, found.codes
         if abs(gap) < CLOSE * kl_weight:
-            return kl_weight, found, direction
+            return weight, found, direction
         if gap > 0:
             lives = kl_weight, gap
         else:
