@@ -22,7 +22,7 @@ MAY_IMPORT = {  # besides the modules in the root of the package, which every ro
     "lessons": {"measures", "figures", "collapse"},
     "execution": set(),
     "report": {"figures", "execution", "explorer"},  # the explorer from `collect` alone: see below
-    "explorer": {"report", "figures"},
+    "explorer": {"report", "figures", "collapse"},
     "sweep": {"report", "execution"},
 }
 

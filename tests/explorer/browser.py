@@ -53,12 +53,18 @@ def use_scheme(driver: webdriver.Chrome, scheme: str) -> None:
 
 
 def open_page(
-    driver: webdriver.Chrome, page: Path, width: int = 1300, height: int = 900, scheme: str = "light"
+    driver: webdriver.Chrome,
+    page: Path,
+    width: int = 1300,
+    height: int = 900,
+    scheme: str = "light",
+    fragment: str = "",
 ) -> None:
-    """Open an explorer and wait until all of it is drawn."""
+    """Open an explorer and wait until all of it is drawn; fragment: what stands behind the # of its address."""
     resize(driver, width, height)
     use_scheme(driver, scheme)
-    driver.get(page.resolve().as_uri())
+    driver.get("about:blank")  # else another fragment of the same page would not load it anew
+    driver.get(page.resolve().as_uri() + (f"#{fragment}" if fragment else ""))
     wait(driver, "document.body.dataset.ready === 'yes'")
     wait(driver, "Number(manifold.dataset.cells) === COLUMNS * ROWS")
 

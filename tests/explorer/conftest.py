@@ -1,9 +1,38 @@
+import shutil
+from pathlib import Path
+
 import pytest
 
-from tests.explorer.browser import offline_browser
+from tests.explorer.browser import offline_browser, open_page
+from tests.explorer.pages import SHOWN
+from vae_core import runs
+from vae_core.explorer import page as explorer
+from vae_core.report.sheets import write_tables
 
 
 @pytest.fixture(scope="module")
 def browser():
     with offline_browser() as driver:
         yield driver
+
+
+@pytest.fixture(scope="session")
+def swept(digits_sweep, tmp_path_factory) -> Path:
+    """A sweep with a second seed at weight 1 alone, whose page shows some of the test images."""
+    folder, _, _ = digits_sweep
+    sweep_dir = tmp_path_factory.mktemp("results") / "kl_sweep" / "digits"
+    shutil.copytree(folder, sweep_dir, ignore=shutil.ignore_patterns("kl_00.00_seed1", "kl_04.00_seed1"))
+    write_tables(sweep_dir, runs.read_runs(runs.finished_folders(sweep_dir)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(explorer, "SHOWN", SHOWN)
+        explorer.write_explorer(sweep_dir)
+    return sweep_dir
+
+
+@pytest.fixture
+def page(browser, swept):
+    """The explorer, just opened; afterwards it has logged no error."""
+    browser.get_log("browser")
+    open_page(browser, swept / "explorer.html")
+    yield browser
+    assert [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []

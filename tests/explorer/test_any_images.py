@@ -1,7 +1,9 @@
 """The explorer of any images and likelihoods: colour, not square, without labels, of many classes; what it refuses."""
 
+import base64
 import json
 import re
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from tests.explorer.browser import find, needs_browser, open_page, pixels, readout, script, wait
+from tests.explorer.pages import content_of
 from tests.explorer.untrained import own_images, untrained_run
 from vae_core import runs
 from vae_core.data import load_dataset
@@ -24,10 +27,6 @@ from vae_core.report import collect
 from vae_core.settings import CHOICES
 
 SHAPE = (16, 12, 3)
-
-
-def content_of(page: str) -> dict:
-    return json.loads(re.search(r'id="data">(.*?)</script>', page, re.DOTALL)[1])
 
 
 def severe(browser) -> list[dict]:
@@ -97,13 +96,13 @@ def test_colour_images_without_labels(browser, colour):
     sweep_dir, dataset, vae = colour
     browser.get_log("browser")
     open_page(browser, sweep_dir / "explorer.html")
-    script(browser, "moveTo([0.7, -0.4])")
+    script(browser, "movePoint([0.7, -0.4])")
     wait(browser, "frame === 0")
     height, width, _ = SHAPE
     shown = pixels(browser, "#decoded")
     assert shown.shape == (height, width, 4)
     np.testing.assert_allclose(shown[..., :3] / 255, decode(vae, np.array([[0.7, -0.4]]))[0], atol=1.6 / 255)
-    nearest = script(browser, "return nearestCode(now, labels, visible, point)[0]")
+    nearest = script(browser, "return nearestCode(now, labels, state.visible, state.point)[0]")
     original = pixels(browser, "#original")[..., :3] / 255
     assert np.abs(original - dataset.test_images[nearest]).max() <= 0.5 / explorer.GREYS + 1 / 255
     assert np.ptp(original, axis=-1).max() > 0.1
@@ -144,7 +143,7 @@ def test_a_run_whose_codes_lie_far_from_the_prior_opens_at_its_codes(browser, co
     mean = runs.read_latent(sweep_dir / "kl_01.00_seed0").mean
     assert np.mean(np.abs(mean).max(axis=1) > 4) > 0.5
     assert find(browser, "#outside").text == ""
-    middle, half, point = script(browser, "return [view.middle, view.half, point]")
+    middle, half, point = script(browser, "return [state.view.middle, state.view.half, state.point]")
     np.testing.assert_allclose(middle, (mean.min(axis=0) + mean.max(axis=0)) / 2, atol=0.01 * half)
     assert point == middle
 
@@ -158,9 +157,9 @@ def test_twenty_six_classes_look_as_in_the_figures_and_can_be_hidden(browser, tm
     for width, height in ((1400, 900), (360, 740)):
         open_page(browser, page, width, height)
         assert script(browser, "return document.documentElement.scrollWidth <= innerWidth")
-    legend = browser.find_elements(By.CSS_SELECTOR, "#legend button")
+    legend = browser.find_elements(By.CSS_SELECTOR, "#legend [data-marker]")
     assert [button.text for button in legend] == list(names)
-    colors, markers = script(browser, "return [data.class_colors, data.class_markers]")
+    colors, markers = script(browser, "return [classColors(), data.class_markers]")
     for rows, look in class_groups(np.arange(26), names):
         assert {markers[number] for number in np.flatnonzero(rows)} == {look["marker"]}
         assert [colors[number] for number in np.flatnonzero(rows)] == list(look["c"])
@@ -169,7 +168,7 @@ def test_twenty_six_classes_look_as_in_the_figures_and_can_be_hidden(browser, tm
     changed = (pixels(browser, "#plane") != before).any(axis=-1)
     assert changed.any()
     labels, mean = script(browser, "return [Array.from(labels), Array.from(now.mean)]")
-    middle, half, side = script(browser, "return [view.middle, view.half, plane.width]")
+    middle, half, side = script(browser, "return [state.view.middle, state.view.half, plane.width]")
     codes = np.reshape(mean, (-1, 2))[np.array(labels) == 12]
     places = side / 2 * (1 + (codes - middle) / half * (1, -1))  # (n, 2), in pixels
     far = np.min(np.linalg.norm(np.argwhere(changed)[:, None, ::-1] - places, axis=-1), axis=1)
@@ -184,10 +183,10 @@ def test_too_many_classes_to_colour_are_grey_with_a_note_and_keep_their_names(br
     open_page(browser, explorer.write_explorer(tmp_path / "sweep"))
     assert browser.find_elements(By.ID, "legend") == []
     assert "300 classes, too many to colour." in find(browser, ".plane").text
-    assert set(script(browser, "return data.class_colors")) == {"#717581"}
+    assert set(script(browser, "return classColors()")) == {"#717581"}
     dataset = load_dataset(images)
     assert script(browser, "return Array.from(labels)") == dataset.test_labels.tolist()
-    nearest = script(browser, "return nearestCode(now, labels, visible, point)[0]")
+    nearest = script(browser, "return nearestCode(now, labels, state.visible, state.point)[0]")
     assert readout(browser)["its class"] == dataset.class_names[dataset.test_labels[nearest]]
 
 
@@ -196,9 +195,7 @@ def test_black_and_white_images_are_those_that_the_run_was_tested_on(tmp_path):
     for binarise in ("no", "threshold", "each_epoch"):
         untrained_run(tmp_path / binarise, 1, images, binarise=binarise)
         shown = explorer.explorer_page(tmp_path / binarise)
-        levels = set(
-            np.frombuffer(explorer.zlib.decompress(explorer.base64.b64decode(content_of(shown)["images"])), "u1")
-        )
+        levels = set(np.frombuffer(zlib.decompress(base64.b64decode(content_of(shown, "images")["images"])), "u1"))
         assert (levels == {0, explorer.GREYS}) == (binarise != "no")
 
 
@@ -208,7 +205,7 @@ def test_of_large_images_fewer_are_shown(tmp_path, monkeypatch):
     page = explorer.explorer_page(tmp_path / "sweep")
     room = 100 * 28 * 28 // (32 * 32 * 3)
     assert f": {room} of 30 test images;" in page
-    assert content_of(page)["weights"][0]["mean"]["rows"] == room == 25
+    assert content_of(page, "weight-0")["mean"]["rows"] == room == 25
 
 
 # ---- what is refused
@@ -217,8 +214,9 @@ def test_of_large_images_fewer_are_shown(tmp_path, monkeypatch):
 def test_a_page_that_is_too_large_is_refused_with_a_command_that_works(colour, monkeypatch, capsys, tmp_path):
     sweep_dir, _, _ = colour
     monkeypatch.chdir(tmp_path)
-    size = len(explorer.explorer_page(sweep_dir))
-    weights = sum(len(json.dumps(panel)) for panel in content_of(explorer.explorer_page(sweep_dir))["weights"])
+    page = explorer.explorer_page(sweep_dir)
+    size = len(page)
+    weights = sum(len(json.dumps(content_of(page, f"weight-{index}"))) for index in (0, 1))
     monkeypatch.setattr(explorer, "LARGEST", size - 0.7 * weights / 2)
     assert command.main([str(sweep_dir)]) == 2
     (line,) = capsys.readouterr().err.splitlines()

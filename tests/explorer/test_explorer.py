@@ -1,7 +1,6 @@
 """explorer.html in a real browser, opened from disk with the network off."""
 
 import html
-import json
 import re
 import shutil
 from dataclasses import replace
@@ -17,6 +16,20 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from tests.explorer.browser import find, needs_browser, open_page, pixels, readout, screenshot, script, use_scheme, wait
+from tests.explorer.pages import (
+    SCREENSHOTS,
+    SHOWN,
+    WEIGHTS,
+    box,
+    chosen_images,
+    content_of,
+    decoded,
+    greys,
+    set_weight,
+    show_point,
+    touch,
+    trained,
+)
 from vae_core import data, runs
 from vae_core.errors import InputError
 from vae_core.execution.notebook import execute_notebook
@@ -24,79 +37,8 @@ from vae_core.explorer import __main__ as command
 from vae_core.explorer import page as explorer
 from vae_core.explorer.decoder import read_decoder
 from vae_core.latent import decode
-from vae_core.models import VAE, conv_decoder, conv_encoder, dense_decoder, dense_encoder, reference_vae
+from vae_core.models import VAE, conv_decoder, conv_encoder, dense_decoder, dense_encoder
 from vae_core.report.published import SWEEPS
-from vae_core.report.sheets import write_tables
-
-WEIGHTS = (0.0, 1.0, 4.0)
-SHOWN = 200  # of the 297 test images of digits
-SCREENSHOTS = runs.PROJECT / "test-output"  # to be looked at
-
-
-@pytest.fixture(scope="module")
-def swept(digits_sweep, tmp_path_factory) -> Path:
-    """A sweep with a second seed at weight 1 alone, whose page shows some of the test images."""
-    folder, _, _ = digits_sweep
-    sweep_dir = tmp_path_factory.mktemp("results") / "kl_sweep" / "digits"
-    shutil.copytree(folder, sweep_dir, ignore=shutil.ignore_patterns("kl_00.00_seed1", "kl_04.00_seed1"))
-    write_tables(sweep_dir, runs.read_runs(runs.finished_folders(sweep_dir)))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(explorer, "SHOWN", SHOWN)
-        explorer.write_explorer(sweep_dir)
-    return sweep_dir
-
-
-@pytest.fixture
-def page(browser, swept):
-    """The explorer, just opened; afterwards it has logged no error."""
-    browser.get_log("browser")
-    open_page(browser, swept / "explorer.html")
-    yield browser
-    assert [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []
-
-
-def set_weight(browser, index: int):
-    slider = find(browser, "#weight")
-    present = int(slider.get_property("value"))
-    slider.send_keys((Keys.ARROW_RIGHT if index > present else Keys.ARROW_LEFT) * abs(index - present))
-    wait(browser, f"document.body.dataset.weight === String(data.weights[{index}].kl_weight)")
-    wait(browser, "manifold.dataset.cells === '400'")
-
-
-def show_point(browser, z):
-    script(browser, "moveTo(arguments[0])", list(map(float, z)))
-    wait(browser, "frame === 0")
-
-
-def box(browser, selector: str) -> dict[str, float]:
-    return script(browser, "return document.querySelector(arguments[0]).getBoundingClientRect().toJSON()", selector)
-
-
-def greys(browser, selector: str, row: int = 0, column: int = 0) -> np.ndarray:
-    """One image of a canvas, 0 to 1; returns (784,)."""
-    image = pixels(browser, selector)[28 * row : 28 * (row + 1), 28 * column : 28 * (column + 1), 0] / 255
-    return image.ravel()
-
-
-def decoded(browser, z) -> np.ndarray:
-    """The page's own image at a latent point: it is compared with Keras in one test."""
-    return np.array(script(browser, "return Array.from(decode(now, ...arguments[0]))", list(map(float, z))))
-
-
-def trained(swept: Path, kl_weight: float) -> tuple[VAE, np.ndarray, np.ndarray]:
-    """The model of a run, and mean and log-variance of its test codes, (N, 2) each."""
-    folder = swept / runs.run_name(kl_weight, 0)
-    vae = reference_vae(kl_weight, 0, hidden_units=48)
-    vae(np.zeros((1, 28, 28, 1)))  # builds it
-    vae.optimizer.build(vae.trainable_variables)
-    vae.load_weights(folder / "model.weights.h5")
-    latent = np.load(folder / "latent.npz")
-    return vae, latent["mean"], latent["log_var"]
-
-
-def chosen_images() -> np.ndarray:
-    return np.linspace(0, len(data.load_dataset("digits").test_images) - 1, SHOWN).astype(int)
-
 
 # ---- opening
 
@@ -129,6 +71,36 @@ def test_a_file_that_was_cut_says_so(browser, swept, tmp_path):
     browser.get(cut.as_uri())
     wait(browser, "document.getElementById('failure').textContent.startsWith('The page has stopped')")
     browser.get_log("browser")
+
+
+@needs_browser
+def test_a_file_that_was_cut_in_its_style_says_so(browser, swept, tmp_path):
+    whole = (swept / "explorer.html").read_text()
+    cut = tmp_path / "cut.html"
+    cut.write_text(whole[: whole.index("<style>") + 300])
+    browser.get(cut.as_uri())
+    assert "the whole file" in find(browser, "#failure").text
+
+
+@needs_browser
+def test_a_weight_whose_data_are_damaged_is_named_and_the_others_work(browser, swept, tmp_path):
+    whole = (swept / "explorer.html").read_text()
+    start = whole.index('"mean"', whole.index('id="weight-2"'))
+    digit = re.search(r'"step": \[\d', whole[start:]).end() + start - 1
+    damaged = tmp_path / "damaged.html"
+    damaged.write_text(
+        whole[:digit] + str((int(whole[digit]) + 1) % 10) + whole[digit + 1 :]
+    )  # one figure of one number
+    open_page(browser, damaged)
+    find(browser, "#weight").send_keys(Keys.ARROW_RIGHT)
+    wait(browser, "document.getElementById('failure').textContent !== ''")
+    assert find(browser, "#failure").text.startswith("The data of kl_weight 4 are damaged in this file.")
+    assert script(browser, "return [now.kl_weight, slider.value]") == [1, "1"]
+    assert find(browser, "#weight-value").text == "1"
+    set_weight(browser, 0)
+    open_page(browser, damaged, fragment="weight=4")  # opens where it can
+    assert find(browser, "#failure").text.startswith("The data of kl_weight 4 are damaged")
+    assert find(browser, "#weight-value").text == "1"
 
 
 @needs_browser
@@ -168,7 +140,7 @@ def test_it_opens_at_the_weight_nearest_to_1(page):
 def test_a_fast_hand_at_the_slider_ends_at_the_last_weight(page):
     move = "for (const i of [0, 1]) { slider.value = i; slider.dispatchEvent(new Event('input')); }"
     script(page, move)  # 1 is there since the page was opened, 0 comes later
-    script(page, "return loaded[0].then(() => new Promise(requestAnimationFrame)).then(() => null)")
+    script(page, "return loaded.get(0).then(() => new Promise(requestAnimationFrame)).then(() => null)")
     assert script(page, "return [now.kl_weight, Number(slider.value)]") == [1, 1]
     assert find(page, "#weight-value").text == "1"
     set_weight(page, 2)
@@ -188,7 +160,7 @@ def test_images_decoded_in_the_page_are_those_of_keras(page, swept, rng):
         for name in ("first", "last"):
             whole = script(
                 page,
-                "return unpacked(data.weights[arguments[0]][arguments[1]].packed).then((planes) =>"
+                "return unpacked(payload(`weight-${arguments[0]}`)[arguments[1]].packed).then((planes) =>"
                 " Math.max(...Array.from({ length: planes.length / 2 }, (_, i) => planes[planes.length / 2 + i])))",
                 *(index, name),
             )
@@ -239,7 +211,7 @@ def test_the_plane_shows_codes_rings_and_axes_where_they_are(browser, swept):
     spying = browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": spy})
     open_page(browser, swept / "explorer.html")
     browser.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", spying)
-    script(browser, "window.written = []; setPins([[-1, 1], [2, -1]]); drawPlane()")
+    script(browser, "window.written = []; change({pins: [[-1, 1], [2, -1]], view: fitPrior()})")
     written = {text: (x, y) for text, x, y in script(browser, "return window.written")}
     side = script(browser, "return plane.width")
     assert {"\u22122", "0", "2", "z[0]", "z[1]", "A", "B"} <= set(written)
@@ -251,7 +223,7 @@ def test_the_plane_shows_codes_rings_and_axes_where_they_are(browser, swept):
     assert written["2"][1] == pytest.approx(side / 4, abs=1)  # the vertical axis, which is drawn last, points up
     for name, z in {"A": (-1, 1), "B": (2, -1)}.items():
         assert written[name] == pytest.approx(((z[0] + 4) * side / 8 + 5, (4 - z[1]) * side / 8 - 4), abs=1)
-    script(browser, "setPins([]); visible.fill(false); point = [3.9, 3.9]; drawPlane()")
+    script(browser, "change({pins: [], visible: state.visible.map(() => false), point: [3.9, 3.9]})")
     shown = pixels(browser, "#plane")
     for sigma, dashed in ((1, False), (2, True)):
         angles = 2 * np.pi * np.arange(720) / 720
@@ -265,7 +237,7 @@ def test_the_plane_shows_codes_rings_and_axes_where_they_are(browser, swept):
 @needs_browser
 def test_the_legend_hides_a_class(page):
     button = find(page, "#legend button:nth-child(3)")
-    color = script(page, "return data.class_colors[2]")
+    color = script(page, "return classColors()[2]")
     rgb = [int(color[i : i + 2], 16) for i in (1, 3, 5)]
 
     def dots() -> int:
@@ -281,7 +253,7 @@ def test_the_legend_hides_a_class(page):
 
 @needs_browser
 def test_no_test_image_is_shown_when_every_class_is_hidden(page):
-    original, legend = find(page, "#original"), page.find_elements(By.CSS_SELECTOR, "#legend button")
+    original, legend = find(page, "#original"), page.find_elements(By.CSS_SELECTOR, "#legend [data-marker]")
     assert original.is_displayed()
     for button in legend:
         button.click()
@@ -296,25 +268,26 @@ def test_no_test_image_is_shown_when_every_class_is_hidden(page):
 def test_the_window_fits_what_it_says(page, swept):
     set_weight(page, 0)
     mean = trained(swept, 0.0)[1][chosen_images()]
+    mean = mean @ np.transpose(script(page, "return now.turn"))
     outside = np.mean(np.abs(mean).max(axis=1) > 4)
     assert outside > 0.1
     assert find(page, "#outside").text == f"{100 * outside:.0f}% of the codes are outside this window"
     find(page, "#fit-codes").click()
     assert find(page, "#outside").text == ""
-    half, middle = script(page, "return [view.half, view.middle]")
+    half, middle = script(page, "return [state.view.half, state.view.middle]")
     low, high = mean.min(axis=0), mean.max(axis=0)
     np.testing.assert_allclose(middle, (low + high) / 2, atol=1e-3 * half)
     assert half == pytest.approx(0.55 * (high - low).max(), rel=1e-3)
     find(page, "#zoom-in").click()
-    assert script(page, "return view.half") == pytest.approx(0.7 * half)
+    assert script(page, "return state.view.half") == pytest.approx(0.7 * half)
     find(page, "#zoom-out").click()
-    assert script(page, "return view.half") == pytest.approx(half)
+    assert script(page, "return state.view.half") == pytest.approx(half)
     find(page, "#fit-prior").click()
-    assert script(page, "return view") == {"middle": [0, 0], "half": 4}
+    assert script(page, "return state.view") == {"fit": "prior", "middle": [0, 0], "half": 4}
     script(page, "zoom(1e-9)")
-    assert script(page, "return view.half") == 0.02
+    assert script(page, "return state.view.half") == 0.02
     script(page, "zoom(1e9)")
-    assert script(page, "return view.half") == 1e4
+    assert script(page, "return state.view.half") == 1e4
 
 
 @needs_browser
@@ -323,7 +296,7 @@ def test_the_wheel_zooms_around_the_pointer_once_the_plane_has_the_focus(page):
     corner = {"clientX": int(place["x"]) + 20, "clientY": int(place["y"]) + 30}  # events have whole pixels
     turn = (
         "const event = new WheelEvent('wheel', {...arguments[0], deltaY: 200, cancelable: true});"
-        "plane.dispatchEvent(event); return [event.defaultPrevented, view.half, latentOf(arguments[0], plane)]"
+        "plane.dispatchEvent(event); return [event.defaultPrevented, state.view.half, latentOf(arguments[0], plane)]"
     )
     before = script(page, "return latentOf(arguments[0], plane)", corner)
     assert script(page, turn, corner)[:2] == [False, 4]  # the page scrolls
@@ -340,27 +313,59 @@ def test_a_drag_pans_and_does_not_pin(page):
     actions = webdriver.ActionChains(page).move_to_element_with_offset(plane, 10, 20).click_and_hold()
     actions.move_by_offset(50, 0).move_by_offset(0, -30).release().perform()
     per_pixel = 8 / box(page, "#plane")["width"]
-    middle, pins = script(page, "return [view.middle, pins.length]")
+    middle, pins, held = script(page, "return [state.view.middle, state.pins.length, state.held]")
     assert middle == pytest.approx([-50 * per_pixel, -30 * per_pixel], abs=2 * per_pixel)
     assert pins == 0
+    assert not held
 
 
 @needs_browser
 def test_the_other_mouse_buttons_are_the_browsers(page):
     webdriver.ActionChains(page).context_click(find(page, "#plane")).perform()
-    assert script(page, "return [pins.length, touching.size]") == [0, 0]
+    assert script(page, "return [state.pins.length, touching.size]") == [0, 0]
 
 
 # ---- the point
 
 
 @needs_browser
-def test_a_click_pins_and_a_second_shows_the_images_between(page):
+def test_a_click_holds_the_point_and_a_second_there_frees_it(page):
+    plane = find(page, "#plane")
+
+    def move(x: int, y: int) -> webdriver.ActionChains:
+        return webdriver.ActionChains(page).move_to_element_with_offset(plane, x, y)
+
+    move(-60, 30).click().perform()
+    point = script(page, "return state.point")
+    move(70, -20).perform()
+    find(page, "#weight").click()
+    wait(page, "frame === 0")
+    assert script(page, "return [state.point, state.held]") == [point, True]
+    assert find(page, "#hold").get_attribute("aria-pressed") == "true"
+    for index in (0, 2):  # one point, every weight
+        set_weight(page, index)
+        np.testing.assert_allclose(greys(page, "#decoded"), decoded(page, point), atol=0.51 / 255)
+    move(40, 40).click().perform()  # elsewhere
+    assert script(page, "return state.held && state.point[0] > 0 && state.point[1] < 0")
+    move(42, 41).click().perform()
+    assert not script(page, "return state.held")
+    move(-20, 10).perform()
+    wait(page, "frame === 0 && state.point[0] < 0")
+    plane.click()
+    plane.send_keys(Keys.ESCAPE)
+    assert not script(page, "return state.held")
+    find(page, "#hold").click()
+    assert script(page, "return state.held")
+
+
+@needs_browser
+def test_two_pins_show_the_images_between(page):
     plane, strip = find(page, "#plane"), find(page, "#strip")
     assert not strip.is_displayed()
     for x in (-60, 70):
-        webdriver.ActionChains(page).move_to_element_with_offset(plane, x, 30).click().perform()
-    pins = script(page, "return pins")
+        actions = webdriver.ActionChains(page).key_down(Keys.SHIFT).move_to_element_with_offset(plane, x, 30)
+        actions.click().key_up(Keys.SHIFT).perform()
+    pins = script(page, "return state.pins")
     side, half = plane.size["width"], 4
     expected = [[2 * half * x / side, -2 * half * 30 / side] for x in (-60, 70)]
     np.testing.assert_allclose(pins, expected, atol=2 * half * 2 / side)
@@ -371,11 +376,11 @@ def test_a_click_pins_and_a_second_shows_the_images_between(page):
             z = (1 - share) * np.array(pins[0]) + share * np.array(pins[1])
             np.testing.assert_allclose(greys(page, "#strip", 0, column), decoded(page, z), atol=0.51 / 255)
     find(page, "#unpin").click()
-    assert script(page, "return pins.length") == 0
+    assert script(page, "return state.pins.length") == 0
     assert not strip.is_displayed()
     show_point(page, (1.5, 0.5))
     find(page, "#pin").click()
-    assert script(page, "return pins") == [[1.5, 0.5]]
+    assert script(page, "return state.pins") == [[1.5, 0.5]]
 
 
 @needs_browser
@@ -390,18 +395,23 @@ def test_the_readout_is_that_of_the_point_and_of_the_nearest_code(page, swept):
             part[chosen] if isinstance(part, np.ndarray) else part for part in trained(swept, kl_weight)
         )
         z = mean.max(axis=0) + 0.3 * np.ptp(mean, axis=0)
-        show_point(page, z)
+        show_point(page, script(page, "return toPlane(now, arguments[0])", list(map(float, z))))
         nearest = int(np.argmin(np.linalg.norm(mean - z, axis=1)))
         said = readout(page)
         assert float(said["nearest code"].split()[0]) == pytest.approx(np.linalg.norm(mean[nearest] - z), rel=0.02)
         assert said["its class"] == str(test.test_labels[chosen[nearest]])
         rate = 0.5 * np.sum(np.exp(log_var[nearest]) + mean[nearest] ** 2 - 1 - log_var[nearest])
-        assert float(said["its rate"].split()[0]) == pytest.approx(rate, abs=0.02)
+        power = 10 ** (2 - np.floor(np.log10(rate)))  # of three digits
+        assert float(said["its rate"].split()[0]) == pytest.approx(rate, abs=0.8 / power)
+        elbo = float(said["its distortion"].split()[0]) + rate
+        assert float(said["its negative ELBO"].split()[0]) == pytest.approx(elbo, rel=2e-3)
+        spreads = [float(number) for number in said["its q(z|x), deviations"].split(", ")]
+        np.testing.assert_allclose(spreads, np.exp(log_var[nearest] / 2), rtol=6e-3)
         image = test.test_images[chosen[nearest], ..., 0]
         assert np.abs(greys(page, "#original") - image.ravel()).max() <= 0.5 / 15 + 1 / 255
         reconstruction = decode(vae, mean[nearest : nearest + 1]).ravel()
         np.testing.assert_allclose(greys(page, "#reconstruction"), reconstruction, atol=1.01 / 255)
-        assert np.abs(decoded(page, z) - reconstruction).max() > 3 / 255  # not the image at the point
+        assert np.abs(greys(page, "#decoded") - reconstruction).max() > 3 / 255  # not the image at the point
 
 
 @needs_browser
@@ -437,7 +447,7 @@ def test_a_click_in_the_manifold_goes_to_that_point(page):
     webdriver.ActionChains(page).move_to_element_with_offset(find(page, "#manifold"), 80, -50).click().perform()
     place = box(page, "#manifold")
     per_pixel = 8 / place["width"]
-    point = script(page, "return point")
+    point = script(page, "return state.point")
     assert point == pytest.approx([80 * per_pixel, 50 * per_pixel], abs=2 * per_pixel)
     wait(page, "frame === 0")
     np.testing.assert_allclose(greys(page, "#decoded"), decoded(page, point), atol=0.51 / 255)
@@ -452,7 +462,7 @@ def test_a_click_in_the_manifold_goes_to_that_point(page):
 @needs_browser
 def test_it_works_with_the_keyboard_alone(page):
     body = find(page, "body")
-    for _ in range(3):
+    for _ in range(9):
         if page.switch_to.active_element.get_attribute("id") == "plane":
             break
         (page.switch_to.active_element or body).send_keys(Keys.TAB)
@@ -465,16 +475,18 @@ def test_it_works_with_the_keyboard_alone(page):
     assert width >= 2
     assert box(page, "#plane")["top"] >= box(page, ".weight")["bottom"] - 1
     plane.send_keys(Keys.ENTER, Keys.SHIFT, Keys.ARROW_RIGHT, Keys.ARROW_UP, Keys.NULL, Keys.ENTER)
-    (a, b), half = script(page, "return [pins, view.half]")
+    (a, b), half = script(page, "return [state.pins, state.view.half]")
     assert a == [0, 0]
     assert b == pytest.approx([0.2 * half, 0.2 * half])
     wait(page, "element('spoken').textContent.startsWith('Pin B at 0.8')")
     plane.send_keys("+")
-    assert script(page, "return view.half") == pytest.approx(0.8 * half)
+    assert script(page, "return state.view.half") == pytest.approx(0.8 * half)
     plane.send_keys("-")
-    assert script(page, "return view.half") == pytest.approx(half)
+    assert script(page, "return state.view.half") == pytest.approx(half)
     plane.send_keys(Keys.ESCAPE)
-    assert script(page, "return pins.length") == 0
+    assert script(page, "return [state.held, state.pins.length]") == [False, 2]
+    plane.send_keys(Keys.ESCAPE)
+    assert script(page, "return state.pins.length") == 0
     wait(page, "element('spoken').textContent === 'Pins removed'")
 
 
@@ -482,7 +494,7 @@ def test_it_works_with_the_keyboard_alone(page):
 def test_the_browser_keeps_its_own_keys(page):
     press = (
         "const event = new KeyboardEvent('keydown', {key: arguments[0], [arguments[1]]: true, cancelable: true});"
-        "plane.dispatchEvent(event); return [event.defaultPrevented, view.half, point]"
+        "plane.dispatchEvent(event); return [event.defaultPrevented, state.view.half, state.point]"
     )
     for key, modifier in (("+", "ctrlKey"), ("ArrowLeft", "altKey"), (" ", "metaKey")):
         assert script(page, press, key, modifier) == [False, 4, [0, 0]]
@@ -493,17 +505,12 @@ def test_the_browser_keeps_its_own_keys(page):
 def test_the_window_follows_a_point_that_leaves_it(page):
     plane = find(page, "#plane")
     plane.send_keys(Keys.SHIFT, *12 * [Keys.ARROW_DOWN], Keys.NULL)
-    (x, y), middle, half = script(page, "return [point, view.middle, view.half]")
+    (x, y), middle, half = script(page, "return [state.point, state.view.middle, state.view.half]")
     assert abs(x - middle[0]) <= half
     assert y < -half
     assert abs(y - middle[1]) <= half
-    nearest = script(page, "return data.class_names[labels[nearestCode(now, labels, visible, point)[0]]]")
+    nearest = script(page, "return data.class_names[labels[nearestCode(now, labels, state.visible, state.point)[0]]]")
     wait(page, f"element('spoken').textContent.endsWith('near {nearest}')")
-
-
-def touch(browser, kind: str, *points: tuple[float, float]):
-    fingers = [{"x": x, "y": y, "id": i} for i, (x, y) in enumerate(points)]
-    browser.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": kind, "touchPoints": fingers})
 
 
 @needs_browser
@@ -515,26 +522,27 @@ def test_it_works_with_fingers(page, swept):
     per_pixel = 8 / place["width"]
     touch(page, "touchStart", (x + 40, y))
     touch(page, "touchMove", (x + 60, y))
-    wait(page, "point[0] > 0")
+    wait(page, "state.point[0] > 0")
     touch(page, "touchEnd")
-    assert script(page, "return point") == pytest.approx([60 * per_pixel, 0], abs=2 * per_pixel)
-    assert script(page, "return [pins.length, view]") == [0, {"middle": [0, 0], "half": 4}]  # only the point has moved
+    assert script(page, "return state.point") == pytest.approx([60 * per_pixel, 0], abs=2 * per_pixel)
+    assert script(page, "return [state.pins.length, state.view.half]") == [0, 4]  # only the point has moved
     touch(page, "touchStart", (x - 30, y))
     touch(page, "touchMove", (x - 35, y))  # a finger rolls
     touch(page, "touchEnd")
-    wait(page, "pins.length === 1")
-    assert script(page, "return pins[0]") == pytest.approx([-35 * per_pixel, 0], abs=2 * per_pixel)
+    wait(page, "state.point[0] < 0")
+    assert script(page, "return state.held")
+    assert script(page, "return state.point") == pytest.approx([-35 * per_pixel, 0], abs=2 * per_pixel)
     script(page, "fixed = latentOf({clientX: arguments[0], clientY: arguments[1]}, plane)", x + 50, y + 40)
     touch(page, "touchStart", (x + 20, y + 40), (x + 80, y + 40))
     touch(page, "touchMove", (x - 10, y + 40), (x + 110, y + 40))
-    wait(page, "view.half < 3.2")
+    wait(page, "state.view.half < 3.2")
     touch(page, "touchEnd")
-    assert script(page, "return view.half") == pytest.approx(2, rel=0.1)
+    assert script(page, "return state.view.half") == pytest.approx(2, rel=0.1)
     again = script(
         page, "return [fixed, latentOf({clientX: arguments[0], clientY: arguments[1]}, plane)]", x + 50, y + 40
     )
     assert again[1] == pytest.approx(again[0], abs=4 * per_pixel)  # what is between the fingers stays there
-    assert script(page, "return pins.length") == 1
+    assert script(page, "return state.pins.length") == 0
     touch(page, "touchStart", (x, y))
     assert script(page, "return touching.size") == 1
     touch(page, "touchCancel")
@@ -610,7 +618,7 @@ def test_a_click_on_a_run_goes_to_its_weight_and_its_row(page, swept):
 def test_the_answers_are_the_numbers_of_the_results(page, swept):
     items = page.find_elements(By.CSS_SELECTOR, "#questions li")
     script(page, "document.querySelectorAll('#questions li > button').forEach((button) => button.click())")  # at once
-    wait(page, "document.querySelectorAll('#questions .answer canvas').length === 6")
+    wait(page, "document.querySelectorAll('#questions .answer p').length === 6")
     answers = [item.find_element(By.CSS_SELECTOR, ".answer p").text for item in items]
     summary = pd.read_csv(swept / "summary.csv").groupby("kl_weight")
     table, spread = summary.mean(numeric_only=True), summary.std(numeric_only=True)
@@ -647,47 +655,81 @@ def test_an_answer_is_a_picture_of_its_weight_and_can_be_shown_in_the_plane(page
     table = pd.read_csv(swept / "summary.csv").groupby("kl_weight").mean(numeric_only=True)
     best = table["negative_elbo"].idxmin()
     shown_at = [4, 0, 0, best, 0, 4]
-    fitted_to_codes = [False, True, False, False, True, False]
+    fits = ["prior", "codes", "own", "prior", "codes", "prior"]
     for i, item in enumerate(page.find_elements(By.CSS_SELECTOR, "#questions li")):
         reveal = item.find_element(By.CSS_SELECTOR, "button")
         assert reveal.accessible_name == f"Reveal the answer: {item.find_element(By.TAG_NAME, 'p').text}"
         reveal.click()
-        canvas = f"#answer-{i} canvas"
-        wait(page, f"document.querySelector('{canvas}') !== null")
-        assert script(page, "return document.body.dataset.weight") == str(
-            int(shown_at[i - 1] if i else 1)
-        )  # the plane stays
-        assert f"at kl_weight {shown_at[i]:g}" in find(page, canvas).accessible_name
-        item.find_element(By.CSS_SELECTOR, ".answer button").click()
+        wait(page, f"document.querySelector('#answer-{i} p') !== null")
+        present = shown_at[i - 1] if i else 1
+        assert script(page, "return document.body.dataset.weight") == f"{present:g}"  # the plane stays
+        canvases = item.find_elements(By.CSS_SELECTOR, ".answer canvas")
+        assert len(canvases) == [2, 1, 1, 0, 0, 1][i]
+        assert all(f"at kl_weight {shown_at[i]:g}" in canvas.accessible_name for canvas in canvases)
+        item.find_element(By.CSS_SELECTOR, ".answer div button").click()
         wait(page, f"document.body.dataset.weight === '{shown_at[i]:g}'")
         wait(page, "document.activeElement === plane")
-        middle, half, codes_fit = script(page, "return [view.middle, view.half, fitCodes(now)]")
-        if i == 2:  # far outside the codes
-            far = np.array(script(page, "return data.questions[2].points.flat()"))
-            assert (np.abs(far - middle) < half).all()
-            assert (np.abs(far - middle) > 0.9 * half).any()
-            assert script(page, "return point") == pytest.approx(far[0])
-        else:
-            assert [middle, half] == ([codes_fit["middle"], codes_fit["half"]] if fitted_to_codes[i] else [[0, 0], 4])
-        assert box(page, "#plane")["top"] >= 0
-        if i in (0, 1, 4):
-            color = script(page, "return data.class_colors[0]")  # hidden in the plane, not in the answer
-            rgb = [int(color[j : j + 2], 16) for j in (1, 3, 5)]
-            assert np.all(pixels(page, canvas)[..., :3] == rgb, axis=-1).any()
-        elif i == 2:
+        view, codes_fit, dots = script(page, "return [state.view, fitCodes(now), state.dots]")
+        assert view["fit"] == fits[i]
+        assert dots == ("draws" if i == 0 else "means")
+        canvas = f"#answer-{i} canvas"
+        if fits[i] == "own":  # far outside the codes
+            far = np.array(script(page, "return data.questions[2].points.flat().map((z) => toPlane(now, z))"))
+            assert (np.abs(far - view["middle"]) < view["half"]).all()
+            assert (np.abs(far - view["middle"]) > 0.9 * view["half"]).any()
+            assert script(page, "return state.point") == pytest.approx(far[0])
             assert pixels(page, canvas).shape[:2] == (28, 5 * 28)
         else:
-            np.testing.assert_allclose(greys(page, canvas, 0, 4), decoded(page, (2, 2)), atol=0.51 / 255)
-            np.testing.assert_allclose(greys(page, canvas, 4, 1), decoded(page, (-1, -2)), atol=0.51 / 255)
+            assert view == (codes_fit if fits[i] == "codes" else {"fit": "prior", "middle": [0, 0], "half": 4})
+        assert box(page, "#plane")["top"] >= 0
+        if i < 2:
+            color = script(page, "return classColors()[0]")  # hidden in the plane, not in the answer
+            rgb = [int(color[j : j + 2], 16) for j in (1, 3, 5)]
+            assert np.all(pixels(page, canvas)[..., :3] == rgb, axis=-1).any()
+        elif i == 5:
+            z = script(page, "return [[2, 2], [-1, -2]].map((z) => toPlane(now, z))")
+            np.testing.assert_allclose(greys(page, canvas, 0, 4), decoded(page, z[0]), atol=0.51 / 255)
+            np.testing.assert_allclose(greys(page, canvas, 4, 1), decoded(page, z[1]), atol=0.51 / 255)
         reveal.click()
         assert item.find_element(By.CSS_SELECTOR, ".answer").text == ""
         assert reveal.text == "Reveal"
 
 
+@needs_browser
+def test_the_bars_of_an_answer_show_it(page, swept):
+    table = pd.read_csv(swept / "summary.csv").groupby("kl_weight").mean(numeric_only=True)
+    script(page, "document.querySelectorAll('#questions li > button').forEach((button) => button.click())")
+    wait(page, "document.querySelectorAll('.bars').length === 2")
+    shown = script(
+        page,
+        "return [...document.querySelectorAll('.bars')].map((bars) => [...bars.querySelectorAll('dd')].map((bar) =>"
+        " [bar.previousSibling.textContent, Number(bar.textContent), bar.className, bar.firstChild.offsetWidth]))",
+    )
+    elbos, rates = shown
+    assert [float(name) for name, *_ in elbos] == list(table.index)
+    rest = table.loc[0, "rate"] - table.loc[0, "mutual_information"]
+    for bars, known in ((elbos, table["negative_elbo"]), (rates, [table.loc[0, "mutual_information"], rest])):
+        np.testing.assert_allclose([value for _, value, *_ in bars], known, atol=0.00501)
+        widths = np.array([width for *_, width in bars])
+        np.testing.assert_allclose(widths / widths.max(), known / np.max(known), atol=0.02)
+    marked = [float(name) for name, _, kind, _ in elbos if kind == "marked"]
+    assert marked == [table["negative_elbo"].idxmin()]
+
+
 # ---- layout
 
 
-SIZES = [(360, 740), (740, 360), (900, 700), (1100, 800), (1280, 720), (1366, 768), (1400, 900), (1920, 1080)]
+SIZES = [
+    (320, 640),
+    (360, 740),
+    (740, 360),
+    (900, 700),
+    (1100, 800),
+    (1280, 600),
+    (1366, 650),
+    (1400, 900),
+    (1920, 950),
+]
 
 
 @needs_browser
@@ -696,14 +738,14 @@ def test_the_layout_holds(browser, swept, width, height):
     for scheme in ("light", "dark"):
         open_page(browser, swept / "explorer.html", width, height, scheme)
         script(browser, "document.querySelectorAll('#questions li > button').forEach((button) => button.click())")
-        wait(browser, "document.querySelectorAll('#questions .answer canvas').length === 6")
-        script(browser, "setPins([[-1, 1], [1, -1]])")
+        wait(browser, "document.querySelectorAll('#questions .answer p').length === 6")
+        script(browser, "change({pins: [[-1, 1], [1, -1]]})")
         assert script(browser, "return document.documentElement.scrollWidth <= innerWidth")
         boxes = script(
             browser,
             "return [...document.querySelectorAll('main > section')].map((s) => s.getBoundingClientRect().toJSON())",
         )
-        assert len(boxes) == 5
+        assert len(boxes) == 6
         for i, one in enumerate(boxes):
             assert one["left"] >= 0
             assert one["right"] <= width
@@ -721,6 +763,10 @@ def test_the_layout_holds(browser, swept, width, height):
         if height > 400:  # on a phone on its side there is no room for both
             assert plane["bottom"] <= height
             assert plane["top"] >= bar["bottom"] - 1
+        if width >= 1100:  # all three are in sight without scrolling
+            script(browser, "scrollTo(0, 0)")
+            for part in ("#plane", "#decoded", ".frame", *(["#strip", "#fit-codes"] if height >= 950 else [])):
+                assert box(browser, part)["bottom"] <= height, part
         screenshot(browser, SCREENSHOTS / f"explorer_{width}_{scheme}.png")
 
 
@@ -767,7 +813,7 @@ def test_a_sweep_with_runs_missing_shows_the_others_and_says_which(swept, tmp_pa
     (folder / "kl_01.00_seed0" / "model.weights.h5").unlink()
     page = explorer.explorer_page(folder)
     assert "Not in this page: kl_04.00_seed0 failed; kl_00.00_seed0: record.json is missing." in page
-    content = json.loads(re.search(r'id="data">(.*?)</script>', page, re.DOTALL)[1])
+    content = content_of(page)
     assert [(panel["kl_weight"], panel["seed"]) for panel in content["weights"]] == [(1, 1)]  # the seed that is whole
     (folder / "kl_01.00_seed1" / "latent.npz").unlink()
     with pytest.raises(InputError, match=r"kl_weight 1 without latent.npz and .*: run the sweep on this machine first"):
@@ -777,7 +823,7 @@ def test_a_sweep_with_runs_missing_shows_the_others_and_says_which(swept, tmp_pa
 def test_one_run_makes_a_page_of_one_weight(swept, monkeypatch):
     monkeypatch.chdir(swept / "kl_01.00_seed1")
     page = explorer.explorer_page(Path())
-    content = json.loads(re.search(r'id="data">(.*?)</script>', page, re.DOTALL)[1])
+    content = content_of(page)
     assert [(panel["kl_weight"], panel["seed"]) for panel in content["weights"]] == [(1, 1)]
     assert [run["seed"] for run in content["runs"]] == [1]
     assert {asked["kl_weight"] for asked in content["questions"]} == {1}
@@ -787,7 +833,7 @@ def test_one_run_makes_a_page_of_one_weight(swept, monkeypatch):
 def test_a_run_in_a_folder_of_any_name_is_shown_and_its_neighbours_are_not_looked_at(swept, tmp_path):
     shutil.copytree(swept / "kl_04.00_seed0", tmp_path / "out")
     shutil.copytree(swept / "kl_01.00_seed0", tmp_path / "kl_01.00_seed0")
-    content = json.loads(re.search(r'id="data">(.*?)</script>', explorer.explorer_page(tmp_path / "out"), re.DOTALL)[1])
+    content = content_of(explorer.explorer_page(tmp_path / "out"))
     assert [run["kl_weight"] for run in content["runs"]] == [4]
     assert command.main([str(tmp_path / "out")]) == 0
     assert (tmp_path / "out" / "explorer.html").exists()
@@ -845,13 +891,6 @@ def test_a_page_that_cannot_be_written_is_one_line(swept, tmp_path, capsys):
     assert command.main([str(folder)]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert "Is a directory" in line
-
-
-def test_numbers_survive_packing(rng):
-    values = rng.normal(size=(300, 7)) * np.geomspace(0.01, 100, 7)
-    packed = explorer._packed(values, 14)
-    step = np.ptp(values, axis=0) / (2**14 - 1)
-    assert (np.abs(explorer._unpacked(packed) - values) <= 0.5001 * step).all()
 
 
 def test_the_published_explorer_is_of_the_published_runs():

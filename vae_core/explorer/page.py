@@ -6,7 +6,6 @@ import html
 import json
 import math
 import os
-import zlib
 from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
 from dataclasses import asdict
@@ -19,10 +18,16 @@ from IPython.display import HTML
 from markupsafe import Markup  # of Jinja2
 
 from vae_core.binarise import binarised
+from vae_core.collapse import law
 from vae_core.data import IMAGE_SHAPE, Dataset, load_dataset
 from vae_core.errors import InputError
+from vae_core.explorer.alignment import turns
+from vae_core.explorer.colors import PAPERS, readable
 from vae_core.explorer.decoder import Decoder, read_decoder, read_pixels
+from vae_core.explorer.packing import as_text, deflated, element, packed, unpacked
 from vae_core.explorer.questions import questions
+from vae_core.explorer.texts import ENGLISH
+from vae_core.explorer.tour import tour
 from vae_core.figures.classes import GREY, MARKERS, told_apart
 from vae_core.figures.style import CLASS_COLORS, ONE_COLOR
 from vae_core.latent import draw
@@ -30,7 +35,7 @@ from vae_core.parameters import check_parameters
 from vae_core.report.captions import density, minimised, shared_settings
 from vae_core.report.diverged import diverged_runs, sound
 from vae_core.report.published import notebook_of
-from vae_core.report.tables import loss_table
+from vae_core.report.tables import collapse_weights, loss_table
 from vae_core.runs import (
     MODEL_FILES,
     RECORD,
@@ -44,18 +49,25 @@ from vae_core.runs import (
     replace_file,
     run_folders,
 )
+from vae_core.settings import DEFAULTS
 from vae_core.statistics import mean_and_spread
 
 WANTED = "give the folder of a sweep, such as results/kl_sweep/mnist, or of one run"
 TEMPLATE = Path(__file__).parent
 SHOWN = 5000  # test images in the page, evenly chosen; of larger ones than MNIST's as many as take no more room
 BITS = 14  # per decoder weight: below what a screen's 255 greys can show
+SPREAD_BITS = 12  # per log-variance of q(z|x): an ellipse is drawn with it, and the rate has three digits
+PRIOR_HALF = 4  # half of the side of the window that fits the prior
 GREYS = 15  # levels above black of the original images, and of each colour
 SAMPLES = 8  # draws from q(z|x) for the distortion of one image
 CHECKED = 200  # latent points on which the decoder of the page is compared
 LARGEST = 30e6  # bytes of a page that browsers open in a few seconds
 MEASURES = ("distortion", "rate", "negative_elbo", "nll", "mutual_information")  # in the page's table
-SCRIPTS = ("decoder.js", "drawings.js", "page.js")  # in the order in which they are read
+SCRIPTS = (  # in the order in which they are read
+    *("payload.js", "texts.js", "decoder.js", "models.js", "state.js", "canvas.js", "plane.js", "gestures.js"),
+    *("point.js", "beside.js", "strip.js", "samples.js", "slider.js", "play.js", "losses.js", "questions.js"),
+    *("tour.js", "picture.js", "page.js"),
+)
 
 
 def write_explorer(sweep_dir: Path, kl_weights: Sequence[float] = ()) -> Path:
@@ -87,31 +99,52 @@ def explorer_page(sweep_dir: Path, kl_weights: Sequence[float] = ()) -> str:
     images = test.test_images[chosen].reshape(len(chosen), -1)  # (N, pixels)
     table = loss_table(finished).set_index("kl_weight")
     weights = list(shown.settings["kl_weight"])
-    originals = _deflated(np.round(GREYS * images).astype(np.uint8))
-    panels, differences = _panels(shown, table, images, chosen, sweep_dir, LARGEST - len(originals))
+    originals = deflated(np.round(GREYS * images).astype(np.uint8))
+    panels, arrays, differences = _panels(shown, table, images, chosen, sweep_dir, LARGEST - len(originals))
     folders = dict(zip(weights, shown.folders, strict=True))
     asked = questions(table.loc[weights], folders, len(test.test_images), test.image_shape[2])
-    colors, markers = zip(*_looks(about.class_names), strict=True)
+    start = int(np.argmin(np.abs(np.array(weights) - 1)))
+    latent = [read_latent(folder) for folder in shown.folders]
+    turned = turns([one.mean[chosen] for one in latent], start)
+    rates = _rates(latent[start].mean[chosen], latent[start].log_var[chosen])
+    looks = _looks(about.class_names)
+    far = np.mean(np.abs(latent[start].mean[chosen]).max(axis=1) > PRIOR_HALF) > 0.5
     content = {
+        "dataset": about.name,
         "class_names": about.class_names,
-        "class_colors": colors,
-        "labels": _deflated(np.maximum(test.test_labels[chosen], 0).astype("<u2" if len(colors) > 256 else np.uint8)),
-        "images": originals,
+        "class_colors": {scheme: [readable(color, paper) for color, _ in looks] for scheme, paper in PAPERS.items()},
+        "class_markers": [marker for _, marker in looks],
         "greys": GREYS,
-        "weights": panels,
+        "weights": [{**panel, "turn": turn.tolist()} for panel, turn in zip(panels, turned, strict=True)],
+        "start": weights[start],
+        "window": "codes" if far else "prior",
+        "prior_half": PRIOR_HALF,
+        "point": _middle(latent[start].mean[chosen]) if far else [0, 0],
         "runs": finished.table()[["kl_weight", "seed", "rate", "distortion"]].to_dict("records"),
+        "collapse": _collapse(finished, test, settings),
         "questions": [asdict(question) for question in asked],
-        "class_markers": markers,
+        "tour": [asdict(step) for step in tour(table.loc[weights], weights[start], rates, chosen)],
         "image_shape": test.image_shape,
         "likelihood": settings["likelihood"],
+        "texts": ENGLISH,
     }
+    labels = np.maximum(test.test_labels[chosen], 0).astype("<u2" if len(looks) > 256 else np.uint8)
+    shown_images = {"images": originals, "labels": deflated(labels), "numbers": deflated(chosen.astype("<u4"))}
+    elements = [element("data", content), element("images", shown_images)]
+    elements += [element(f"weight-{index}", one) for index, one in enumerate(arrays)]
     seeds, epochs = sorted(finished.settings["seed"].unique()), finished.settings["epochs"].max()
-    over = f"Mean ± standard deviation over the seeds {', '.join(map(str, seeds))}." if len(seeds) > 1 else "One seed."
     return _render(
+        elements,
+        t=ENGLISH,
         dataset=about.name,
-        about=f"{about.description}: {len(chosen):,} of {len(test.test_images):,} test images; "
-        f"{epochs} epoch{'s' if epochs > 1 else ''} of training.{minimised(settings)}{density(settings)} Everything is "
-        "decoded in this page, by the trained decoders.",
+        about=ENGLISH["about"].format(
+            description=about.description,
+            shown=f"{len(chosen):,}",
+            images=f"{len(test.test_images):,}",
+            epochs=ENGLISH["epochs" if epochs > 1 else "epoch"].format(number=epochs),
+            objective=minimised(settings),
+            density=density(settings),
+        ),
         missing="; ".join(missing),
         classes=len(about.class_names),
         told_apart=told_apart(about.class_names),
@@ -119,11 +152,9 @@ def explorer_page(sweep_dir: Path, kl_weights: Sequence[float] = ()) -> str:
         width=test.image_shape[1],
         samples=SAMPLES,
         last=len(weights) - 1,
-        start=int(np.argmin(np.abs(np.array(weights) - 1))),
-        spread=over,
-        precision=f"Decoder weights have {BITS} bits here; on {CHECKED} latent points at each weight no pixel is "
-        f"farther from that of the full weights than {255 * max(differences):.2f} of 255.",
-        content=content,
+        start=start,
+        seeds=ENGLISH["losses.seeds" if len(seeds) > 1 else "losses.one_seed"].format(seeds=", ".join(map(str, seeds))),
+        precision=ENGLISH["precision"].format(bits=BITS, points=CHECKED, difference=f"{255 * max(differences):.2f}"),
     )
 
 
@@ -219,22 +250,46 @@ def _measured(row: pd.Series) -> dict[str, str]:
     return {name: mean_and_spread(row[f"{name}_mean"], row[f"{name}_std"]) for name in MEASURES}
 
 
+def _middle(mean: np.ndarray) -> list[float]:
+    """Of the window that fits the codes."""
+    return ((mean.min(axis=0) + mean.max(axis=0)) / 2).tolist()
+
+
+def _rates(mean: np.ndarray, log_var: np.ndarray) -> np.ndarray:
+    """KL(q(z|x) || p(z)) of each image, in nats: (N,)."""
+    return 0.5 * np.sum(np.exp(log_var) + mean**2 - 1 - log_var, axis=1)
+
+
+def _collapse(finished: Runs, test: Dataset, settings: Mapping[str, object]) -> list[float]:
+    """The weights above which the latent units are predicted to die, descending; none where the law does not speak.
+
+    From the measures of the runs; for runs from before those had it, from the training images.
+    """
+    given = DEFAULTS | dict(settings)
+    if given["free_bits"] or given["target_rate"] is not None or given["target_distortion"] is not None:
+        return []  # the rate is not what is charged
+    found = collapse_weights(finished)
+    weights = found if len(found) else law.predicted(test, given, given["latent_dim"])
+    return [float(weight) for weight in weights if weight > 0]
+
+
 def _panels(
     shown: Runs, table: pd.DataFrame, images: np.ndarray, chosen: np.ndarray, sweep_dir: Path, room: float
-) -> tuple[list[dict[str, object]], list[float]]:
-    """What the page has of each weight, and what rounding its decoder makes to a pixel at most.
+) -> tuple[list[dict[str, object]], list[dict[str, object]], list[float]]:
+    """What the page has of each weight, its arrays, and what rounding its decoder makes to a pixel at most.
 
     Raises InputError if that takes more than `room` bytes.
     """
-    panels, differences, size = [], [], 0
+    panels, arrays, differences, size = [], [], [], 0
     for kl_weight, seed, folder in zip(shown.settings["kl_weight"], shown.settings["seed"], shown.folders, strict=True):
-        panel, difference = _panel(folder, images, chosen)
-        panels.append({"kl_weight": kl_weight, "seed": int(seed), "measured": _measured(table.loc[kl_weight]), **panel})
+        array, difference = _arrays(folder, images, chosen)
+        panels.append({"kl_weight": kl_weight, "seed": int(seed), "measured": _measured(table.loc[kl_weight])})
+        arrays.append(array)
         differences.append(difference)
-        size += len(json.dumps(panel))
+        size += len(json.dumps(array))
         if size > room:
             raise InputError(f"{sweep_dir}: {_too_large(sweep_dir, shown, size / len(panels), room)}")
-    return panels, differences
+    return panels, arrays, differences
 
 
 def _too_large(sweep_dir: Path, shown: Runs, each: float, room: float) -> str:
@@ -253,47 +308,23 @@ def _too_large(sweep_dir: Path, shown: Runs, each: float, room: float) -> str:
     )
 
 
-def _panel(folder: Path, images: np.ndarray, chosen: np.ndarray) -> tuple[dict[str, object], float]:
+def _arrays(folder: Path, images: np.ndarray, chosen: np.ndarray) -> tuple[dict[str, object], float]:
     """The arrays of one run for the page, and the largest difference that rounding the decoder makes to a pixel."""
     decoder, pixels, latent = read_decoder(folder), read_pixels(folder), read_latent(folder)
     mean, log_var = latent.mean[chosen], latent.log_var[chosen]  # (N, 2) each
-    arrays = {name: _packed(getattr(decoder, name), BITS) for name in Decoder.__annotations__}
-    rounded = Decoder(**{name: _unpacked(array) for name, array in arrays.items()})
+    arrays = {name: packed(getattr(decoder, name), BITS) for name in Decoder.__annotations__}
+    rounded = Decoder(**{name: unpacked(array) for name, array in arrays.items()})
     rng = np.random.default_rng(0)
     draws = draw(mean, log_var, rng, SAMPLES)  # (SAMPLES, N, 2)
     distortion = np.mean([pixels.nll(images, decoder.outputs(z)) for z in draws], axis=0)  # (N,)
-    rate = 0.5 * np.sum(np.exp(log_var) + mean**2 - 1 - log_var, axis=1)  # (N,)
     z = np.concatenate([mean[rng.integers(len(mean), size=CHECKED // 2)], rng.standard_normal((CHECKED // 2, 2))])
     difference = np.abs(pixels.mean(decoder.outputs(z)) - pixels.mean(rounded.outputs(z))).max()
-    codes = {"mean": mean, "distortion": distortion[:, None], "rate": rate[:, None]}
-    arrays |= {name: _packed(values, 16) for name, values in codes.items()}
-    return {name: _as_text(array) for name, array in arrays.items()}, float(difference)
+    codes = {"mean": (mean, 16), "log_var": (log_var, SPREAD_BITS), "distortion": (distortion[:, None], 16)}
+    arrays |= {name: packed(*values) for name, values in codes.items()}
+    return {name: as_text(array) for name, array in arrays.items()}, float(difference)
 
 
-def _packed(values: np.ndarray, bits: int) -> dict[str, object]:
-    """Whole numbers of `bits` bits from the smallest to the largest value of each column; values: (rows, columns)."""
-    low, high = values.min(axis=0), values.max(axis=0)  # (columns,)
-    step = np.maximum(high - low, np.finfo(np.float32).tiny) / (2**bits - 1)
-    whole = np.round((values - low) / step).astype(np.uint16)
-    return {"whole": whole, "low": low, "step": step}
-
-
-def _unpacked(packed: Mapping[str, np.ndarray]) -> np.ndarray:
-    return packed["low"] + packed["step"] * packed["whole"]
-
-
-def _as_text(packed: Mapping[str, np.ndarray]) -> dict[str, object]:
-    """For JSON; low bytes before high bytes, which compress better apart."""
-    planes = packed["whole"].astype("<u2").view(np.uint8).reshape(-1, 2).T  # (2, rows * columns)
-    ends = {name: [float(f"{value:.9g}") for value in packed[name]] for name in ("low", "step")}
-    return {"packed": _deflated(planes), "rows": len(packed["whole"]), **ends}
-
-
-def _deflated(values: np.ndarray) -> str:
-    return base64.b64encode(zlib.compress(np.ascontiguousarray(values).tobytes(), 9)).decode()
-
-
-def _render(content: Mapping[str, object], **texts: object) -> str:
+def _render(elements: Sequence[Markup], **texts: object) -> str:
     """The page. Texts are escaped, and the policy allows its own script and style and no request."""
     script = "\n".join((TEMPLATE / name).read_text() for name in SCRIPTS)
     style = (TEMPLATE / "explorer.css").read_text()
@@ -304,8 +335,7 @@ def _render(content: Mapping[str, object], **texts: object) -> str:
         policy="; ".join(f"{name} {value}" for name, value in rules.items()),
         script=Markup(script),
         style=Markup(style),
-        # "<" would end the script element in the middle of a name
-        data=Markup(json.dumps(content, allow_nan=False).replace("<", "\\u003c")),
+        elements=Markup("\n").join(elements),
         **texts,
     )
 

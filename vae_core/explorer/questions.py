@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from vae_core.explorer.decoder import read_decoder, read_pixels
+from vae_core.explorer.texts import ENGLISH
 from vae_core.latent import BLOCK
 from vae_core.runs import read_latent
 from vae_core.statistics import mean_and_spread
@@ -20,10 +21,33 @@ class Question:
     question: str
     answer: str
     kl_weight: float  # to be shown with the answer
-    picture: str  # "codes" or "images"
+    picture: str  # "codes", "draws", beside the means, "images" or "bars"
     window: str  # "codes", "prior" or "points": what the plane is fitted to
     points: Sequence[Sequence[tuple[float, float]]] = ()  # columns of latent points, for the images
+    bars: Sequence[tuple[str, float, bool]] = ()  # their names, their lengths, and which is the answer
     compares: bool = False  # weights with each other
+
+
+class Told:
+    """Numbers of a loss table, as the page says them."""
+
+    def __init__(self, table: pd.DataFrame) -> None:
+        """table: the loss table of the weights that are shown, indexed by kl_weight."""
+        self.table = table
+        self.least, self.most, self.best = table.index[0], table.index[-1], table["negative_elbo_mean"].idxmin()
+
+    def value(self, name: str, kl_weight: float, decimals: int = 2) -> str:
+        """Mean and standard deviation over the seeds."""
+        return mean_and_spread(*(self.table.loc[kl_weight, f"{name}_{what}"] for what in ("mean", "std")), decimals)
+
+    def at_weights(self, name: str, *kl_weights: float, decimals: int = 2) -> str:
+        """The values at these weights, each weight once."""
+        values = ((self.value(name, kl_weight, decimals), kl_weight) for kl_weight in dict.fromkeys(kl_weights))
+        return ", ".join(ENGLISH["at_weight"].format(value=value, weight=f"{weight:g}") for value, weight in values)
+
+    def share(self, name: str, kl_weight: float) -> str:
+        """A mean as percent."""
+        return f"{self.table.loc[kl_weight, f'{name}_mean']:.0%}"
 
 
 def questions(table: pd.DataFrame, shown: Mapping[float, Path], images: int, channels: int) -> list[Question]:
@@ -31,58 +55,58 @@ def questions(table: pd.DataFrame, shown: Mapping[float, Path], images: int, cha
 
     table: the loss table of the weights that are shown; images: the number of test images
     """
-    least, most, best = table.index[0], table.index[-1], table["negative_elbo_mean"].idxmin()
+    told = Told(table)
+    least, most, best = told.least, told.most, told.best
+    weights = {name: f"{value:g}" for name, value in (("least", least), ("most", most), ("best", best))}
 
-    def said(name: str, kl_weight: float, decimals: int = 2) -> str:
-        return mean_and_spread(table.loc[kl_weight, f"{name}_mean"], table.loc[kl_weight, f"{name}_std"], decimals)
-
-    def at_weights(name: str, *kl_weights: float, decimals: int = 2) -> str:
-        different = dict.fromkeys(kl_weights)
-        return ", ".join(f"{said(name, kl_weight, decimals)} at kl_weight {kl_weight:g}" for kl_weight in different)
+    def ask(name: str, *shows: object, compares: bool = False, bars: Sequence = (), **values: str) -> Question:
+        texts = (ENGLISH[f"{kind}.{name}"].format(**weights, **values) for kind in ("question", "answer"))
+        return Question(*texts, *shows, compares=compares, bars=bars)
 
     far, saturated, near = _far_outside(shown[least])
-    pixels = "Pixels that are all but black or all but white" if channels == 1 else "Values of red, green and blue"
+    elbos = table["negative_elbo_mean"]
+    information, rate = (table.loc[least, f"{name}_mean"] for name in ("mutual_information", "rate"))
     plane = [[(x, y) for y in np.linspace(2, -2, 5)] for x in np.linspace(-2, 2, 5)]
     asked = [
-        Question(
-            f"Where will the codes be at kl_weight {most:g}?",
-            f"The means of q(z|x) lie {said('mean_spread', most)} from the origin (root mean square, per dimension); "
-            f"draws from q(z|x), which the decoder gets, {said('draw_spread', most)}. The prior's samples: 1.",
-            *(most, "codes", "prior"),
+        ask(
+            *("most", most, "draws", "prior"),
+            means=told.value("mean_spread", most),
+            draws=told.value("draw_spread", most),
         ),
-        Question(
-            f"Where will the codes be at kl_weight {least:g}?",
-            f"{said('mean_spread', least)} from the origin; {table.loc[least, 'share_in_window_mean']:.0%} of the "
-            "codes are within three deviations of the prior each way. Mind the numbers at the axes.",
-            *(least, "codes", "codes"),
+        ask(
+            *("least", least, "codes", "codes"),
+            means=told.value("mean_spread", least),
+            inside=told.share("share_in_window", least),
             compares=True,
         ),
-        Question(
-            f"What will the decoder of kl_weight {least:g} draw far outside the codes?",
-            f"{pixels}: {saturated:.0%} are within 1% of 0 or 1, "
-            f"{near:.0%} at the codes. (Three times as far out as the codes' 99% quantile, in five directions.)",
-            *(least, "images", "points", [[tuple(map(float, z))] for z in far]),
+        ask(
+            *("far", least, "images", "points", [[tuple(map(float, z))] for z in far]),
+            pixels=ENGLISH[f"answer.far.{'grey' if channels == 1 else 'colour'}"],
+            far=f"{saturated:.0%}",
+            near=f"{near:.0%}",
         ),
-        Question(
-            "Which weight has the lowest negative ELBO on the test images?",
-            f"kl_weight {best:g}. Nats per image: {at_weights('negative_elbo', best, least, most)}.",
-            *(best, "images", "prior", plane),
+        ask(
+            *("best", best, "bars", "prior"),
+            values=told.at_weights("negative_elbo", best, least, most),
+            bars=[(f"{weight:g}", value, bool(weight == best)) for weight, value in elbos.items()],
             compares=True,
         ),
-        Question(
-            f"At kl_weight {least:g}, how many nats of the rate tell one image from another?",
-            f"{said('mutual_information', least)} of {said('rate', least)}; {np.log(images):.2f} would tell all test "
-            "images apart. The rest is the distance of all codes together from the prior.",
-            *(least, "codes", "codes"),
+        ask(
+            *("information", least, "bars", "codes"),
+            information=told.value("mutual_information", least),
+            rate=told.value("rate", least),
+            all=f"{np.log(images):.2f}",
+            bars=[
+                (ENGLISH["bar.information"], information, True),
+                (ENGLISH["bar.rest"], max(rate - information, 0), False),
+            ],
         ),
     ]
     if "prior_classes_mean" in table:  # of images with labels
         asked.append(
-            Question(
-                f"How many classes will be among the images of the prior's samples at kl_weight {most:g}?",
-                f"A judge, which is a classifier trained on the real images, sees "
-                f"{at_weights('prior_classes', most, best, decimals=1)}.",
-                *(most, "images", "prior", plane),
+            ask(
+                *("classes", most, "images", "prior", plane),
+                values=told.at_weights("prior_classes", most, best, decimals=1),
             )
         )
     return [question for question in asked if len(table) > 1 or not question.compares]
