@@ -1,7 +1,8 @@
-"""The closed form of the linear VAE beside minimisers, densities and PCA that know nothing of it."""
+"""The closed form of the linear VAE beside minimisers, densities and PCA that know nothing of it; its figures."""
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.optimize import minimize, minimize_scalar
 from scipy.stats import multivariate_normal
@@ -10,8 +11,8 @@ from sklearn.decomposition import PCA
 from vae_core import latent
 from vae_core.collapse.law import predicted, units_alive
 from vae_core.data import Dataset
-from vae_core.lessons.where_codes_collapse import linear
-from vae_core.lessons.where_codes_collapse.linear import LinearGaussian, LinearOptimum, linear_optimum
+from vae_core.lessons.where_codes_collapse import linear, linear_figures
+from vae_core.lessons.where_codes_collapse.linear import LinearGaussian, LinearOptimum, TrainedLinear, linear_optimum
 from vae_core.likelihoods import Gaussian
 from vae_core.losses import kl_divergence
 from vae_core.models import build_vae, dense_decoder, dense_encoder
@@ -35,6 +36,21 @@ def tilted():
 @pytest.fixture(scope="module")
 def optimum(tilted):
     return linear_optimum(tilted, UNITS)
+
+
+@pytest.fixture
+def made_up(optimum):
+    """Two seeds at each of `weights_to_train`, of which the second has a little more of everything."""
+    looks = pd.DataFrame({"epoch": [0, 4, 5, 10], "excess": [9.0, 3.0, 2.0, 0.5]})
+    return [
+        TrainedLinear(
+            *(kl_weight, seed, optimum.rates(kl_weight) + 0.1 * seed, optimum.distortion(kl_weight) + 0.2 * seed),
+            nll=optimum.nll(kl_weight) - 0.3 * seed,
+            excess=looks.assign(excess=looks["excess"] + seed + kl_weight),
+        )
+        for kl_weight in linear.weights_to_train(optimum)
+        for seed in (0, 1)
+    ]
 
 
 def flat(dataset):
@@ -141,7 +157,7 @@ def test_measures_of_a_linear_model_are_those_of_many_draws_and_of_the_normal_de
     )
     vae.decoder.set_weights([vae.decoder.get_weights()[0], np.linspace(-0.3, 0.5, PIXELS)])
     x = flat(tilted)
-    rates, distortion, nll = linear._measured(vae, tilted, x.mean(axis=0), optimum)
+    rates, distortion, nll = linear._measured(vae, tilted, x.mean(axis=0), optimum, variance)
 
     mean, log_var = latent.encode(vae, tilted.train_images)
     assert rates.sum() == pytest.approx(np.mean(kl_divergence(mean, log_var)), rel=1e-5)
@@ -153,3 +169,81 @@ def test_measures_of_a_linear_model_are_those_of_many_draws_and_of_the_normal_de
     weights, bias = vae.decoder.get_weights()
     density = multivariate_normal(bias, weights.T @ weights + variance * np.eye(PIXELS))
     assert nll == pytest.approx(-density.logpdf(x).mean(), rel=1e-5)
+
+
+def test_weights_are_trained_on_both_sides_of_eigenvalues(optimum):
+    weights = linear.weights_to_train(optimum)
+    assert weights == sorted(weights)
+    assert weights[0] == optimum.best_variance
+    assert [int(np.sum(optimum.rates(weight) > 0)) for weight in weights] == [2, 2, 1, 0]
+
+
+def test_means_are_linear_in_the_image_and_log_variances_shared(tilted):
+    encoder = linear.linear_encoder(UNITS, tilted.image_shape)
+    assert encoder.count_params() == UNITS * (PIXELS + 1) + UNITS
+    encoder.layers[-1].set_weights([np.array([0.5, -2.0])])
+    mean, log_var = (part.numpy() for part in encoder(tilted.train_images[:3]))
+    assert log_var == pytest.approx(np.array([[0.5, -2.0]] * 3))
+    middle = encoder(tilted.train_images[:3].mean(axis=0, keepdims=True))[0].numpy()
+    assert middle[0] == pytest.approx(mean.mean(axis=0), abs=1e-5)
+
+
+def test_the_weight_falls_from_above_all_eigenvalues_to_the_one_that_is_asked_for(tilted, optimum):
+    vae = linear._linear_vae(tilted, optimum, kl_weight=0.3, seed=0, epochs=10)  # of ten steps each
+    weights = []
+    for step in (0, 20, 40, 100):
+        vae.optimizer.iterations.assign(step)
+        weights.append(float(vae.kl_weight))
+    assert weights[0] > optimum.eigenvalues[0] > weights[1] > 0.3
+    assert weights[2:] == pytest.approx([0.3, 0.3])
+
+
+def test_the_table_has_means_and_deviations_over_the_seeds(made_up, optimum):
+    """The second seed's negative ELBO is higher by its two rates and by its distortion over the weight."""
+    table, weight = linear.linear_table(made_up, optimum), optimum.best_variance
+    first = table.loc[f"{weight:.4g}"]
+    rate, distortion, gap = optimum.rates(weight).sum(), optimum.distortion(weight), 0.2 + 0.2 / weight + 0.3
+    half = np.sqrt(0.5)  # the deviation of a and a + 1
+    assert table["units alive"].tolist() == [2, 2, 1, 0]
+    assert (first["rate"], first["distortion"]) == (f"{rate:.3f}", f"{distortion:.3f}")
+    assert first["rate, trained"] == f"{rate + 0.1:.3f} ± {0.2 * half:.3f}"
+    assert first["distortion, trained"] == f"{distortion + 0.1:.3f} ± {0.2 * half:.3f}"
+    assert first["above"] == f"{1 + weight:.3f} ± {half:.3f}"
+    assert first["above, halfway"] == f"{2.5 + weight:.3f} ± {half:.3f}"
+    assert first["gap"] == f"{gap / 2:.3f} ± {gap * half:.3f}"
+
+
+def test_sentences_tell_what_was_found(made_up, optimum):
+    largest = made_up[-1].kl_weight
+    assert linear.landed(made_up) == (
+        f"After 10 epochs the farthest of the 8 trained models is **{1.5 + largest:.3f} nats** above the closed form, "
+        f"at kl_weight {largest:.4g}. Halfway it was {3 + largest:.3f} nats above it."
+    )
+    best = optimum.best_variance
+    told = linear.meeting(optimum)
+    assert f"**{best:.4f}**. There -log p(x) is {optimum.nll(best):.3f} nats per image" in told
+    assert f"the negative ELBO {optimum.nll(1.0):.3f}, and 2 of 2 units live." in told
+
+
+def test_figures_have_the_closed_form_as_lines_and_trained_models_at_their_places(made_up, optimum):
+    weights = linear.weights_to_train(optimum)
+    left, _ = linear_figures.rate_distortion(optimum, made_up, "title").axes
+    expected = [(optimum.rates(weight).sum() + 0.1, optimum.distortion(weight) + 0.1) for weight in weights]
+    assert dots(left) == pytest.approx(np.array(expected))
+    assert {text.get_text() for text in left.texts} == {f"{float(f'{weight:.3g}'):g}" for weight in weights}
+    (axes,) = linear_figures.unit_rates(optimum, made_up, "title").axes
+    expected = [(weight, optimum.rates(weight)[unit] + 0.05) for unit in range(UNITS) for weight in weights]
+    assert dots(axes) == pytest.approx(np.array(expected))
+    line = axes.lines[0]
+    assert line.get_ydata() == pytest.approx([optimum.rates(weight)[0] for weight in line.get_xdata()])
+    bounds, gaps = linear_figures.evidence(optimum, made_up, "title").axes
+    assert bounds.lines[0].get_ydata() == pytest.approx([optimum.nll(one) for one in bounds.lines[0].get_xdata()])
+    assert gaps.lines[0].get_ydata() == pytest.approx(0, abs=1e-9)
+    expected = [(weight, (0.5 + 0.2 / weight) / 2) for weight in weights]
+    assert dots(gaps) == pytest.approx(np.array(expected))
+
+
+def dots(axes):
+    """The middles of the error bars, (N, 2)."""
+    lines = [line for line in axes.lines if line.get_marker() == "o" and len(line.get_xydata())]
+    return np.concatenate([line.get_xydata() for line in lines])

@@ -17,6 +17,10 @@ only u counts. Lucas et al. 2019, arXiv:1911.02469, show this at weight 1; Dai e
 other units are pruned. With a unit for every eigenvalue above u, rate and squared error are the rate-distortion
 function of Gaussian images of this covariance (reverse water-filling: Cover and Thomas, Elements of Information Theory,
 section 10.3.3).
+
+Far below the eigenvalues only kl_weight times the rate tells which basis and which scale the units should have, and
+training is slow to find both (on the basis: Bao et al. 2020, arXiv:2007.06731). Therefore it begins with a weight above
+all eigenvalues, which falls to its value.
 """
 
 import math
@@ -28,18 +32,21 @@ import vae_core.backend  # noqa: F401
 import keras
 import numpy as np
 import pandas as pd
-from keras.optimizers.schedules import CosineDecay
+from keras import layers, ops
+from keras.optimizers.schedules import CosineDecay, PolynomialDecay
 
 from vae_core import latent
 from vae_core.collapse.moments import moments_of
 from vae_core.data import Dataset
 from vae_core.likelihoods import Gaussian
-from vae_core.models import VAE, build_vae, dense_decoder, dense_encoder
+from vae_core.models import VAE, build_vae, dense_decoder
 from vae_core.progress import progress_bar
 from vae_core.statistics import mean_and_spread
 from vae_core.training import Recorder, spread_epochs, train
 
 BATCH_SIZE = 50
+FALL = 0.4  # share of the steps after which the kl_weight is the one that is asked for
+POWER = 3  # of the fall: the higher, the slower is its last part
 LEARNING_RATE = 1e-2  # of Adam, at the first step; it falls to 0 along half a cosine
 EVERY = 3  # of the eigenvalues, one with the next encloses a weight to train at
 ABOVE = 1.2  # times the largest eigenvalue: no unit lives there
@@ -56,6 +63,22 @@ class LinearGaussian(Gaussian):
     def outputs(self, mean):
         """The mean, as float32."""
         return np.asarray(mean, np.float32)
+
+
+class SharedLogVariances(layers.Layer):
+    """Log-variances that are learned, the same for all images.
+
+    mean: (batch, latent_dim)
+    returns: (batch, latent_dim)
+    """
+
+    def build(self, shape):
+        """One number for each latent dimension, which starts at 0."""
+        self.values = self.add_weight(shape=shape[-1:], initializer="zeros", name="values")
+
+    def call(self, mean):
+        """The log-variances, once for each image."""
+        return ops.zeros_like(mean) + self.values
 
 
 @dataclass(frozen=True)
@@ -150,14 +173,22 @@ def linear_optimum(dataset: Dataset, latent_dim: int) -> LinearOptimum:
     return LinearOptimum(found.eigenvalues(np.ones(pixels), latent_dim), float(found.variance.sum()), pixels)
 
 
+def linear_encoder(latent_dim: int, image_shape: tuple[int, int, int]) -> keras.Model:
+    """Means that are linear in the image, and `SharedLogVariances`: the posterior of a linear decoder has no others."""
+    images = keras.Input(image_shape, name="images")
+    mean = layers.Dense(latent_dim, name="mean")(layers.Flatten()(images))
+    return keras.Model(images, [mean, SharedLogVariances(name="log_var")(mean)], name="encoder")
+
+
 def weights_to_train(optimum: LinearOptimum) -> list[float]:
     """KL weights on both sides of several eigenvalues, ascending.
 
-    The best variance, where every unit lives; some weights between two eigenvalues; and one above all.
+    The best variance, and one between it and the last eigenvalue: there every unit lives; some weights between two
+    eigenvalues; and one above all.
     """
-    values = optimum.eigenvalues
+    values, best = optimum.eigenvalues, optimum.best_variance
     between = np.sqrt(values[:-1] * values[1:])[::EVERY]
-    return [optimum.best_variance, *between[::-1].tolist(), ABOVE * float(values[0])]
+    return [best, math.sqrt(best * values[-1]), *between[::-1].tolist(), ABOVE * float(values[0])]
 
 
 def train_linear(dataset: Dataset, optimum: LinearOptimum, seeds: int, steps: int) -> list[TrainedLinear]:
@@ -243,25 +274,30 @@ def _at(optimum: LinearOptimum, variance: float) -> str:
 
 
 def _train_one(dataset: Dataset, optimum: LinearOptimum, kl_weight: float, seed: int, epochs: int) -> TrainedLinear:
-    vae = _linear_vae(dataset, kl_weight, len(optimum.eigenvalues), seed, epochs)
+    vae = _linear_vae(dataset, optimum, kl_weight, seed, epochs)
     mean_image = np.asarray(dataset.train_images[...].mean(axis=0, dtype=np.float64)).ravel()
 
+    def measured() -> tuple[np.ndarray, float, float]:
+        return _measured(vae, dataset, mean_image, optimum, kl_weight)
+
     def excess() -> float:
-        rates, distortion = _measured(vae, dataset, mean_image, optimum)[:2]
+        rates, distortion, _ = measured()
         return (distortion + kl_weight * rates.sum() - optimum.objective(kl_weight)) / kl_weight
 
     recorder = Recorder(spread_epochs(epochs), excess=excess)
     train(vae, dataset, epochs, BATCH_SIZE, seed, after_epoch=recorder)
     found = pd.DataFrame({"epoch": recorder.epochs, **recorder.kept})
-    return TrainedLinear(kl_weight, seed, *_measured(vae, dataset, mean_image, optimum), found)
+    return TrainedLinear(kl_weight, seed, *measured(), found)
 
 
-def _linear_vae(dataset: Dataset, kl_weight: float, latent_dim: int, seed: int, epochs: int) -> VAE:
+def _linear_vae(dataset: Dataset, optimum: LinearOptimum, kl_weight: float, seed: int, epochs: int) -> VAE:
     steps = epochs * -(-len(dataset.train_images) // BATCH_SIZE)
+    latent_dim = len(optimum.eigenvalues)
+    start = ABOVE * float(optimum.eigenvalues[0])
     return build_vae(
-        lambda: dense_encoder((), latent_dim, image_shape=dataset.image_shape),
+        lambda: linear_encoder(latent_dim, dataset.image_shape),
         lambda: dense_decoder((), latent_dim, image_shape=dataset.image_shape),
-        kl_weight,
+        PolynomialDecay(start, max(1, round(FALL * steps)), kl_weight, POWER),
         seed,
         keras.optimizers.Adam(CosineDecay(LEARNING_RATE, steps)),
         LinearGaussian(),
@@ -269,9 +305,11 @@ def _linear_vae(dataset: Dataset, kl_weight: float, latent_dim: int, seed: int, 
 
 
 def _measured(
-    vae: VAE, dataset: Dataset, mean_image: np.ndarray, optimum: LinearOptimum
+    vae: VAE, dataset: Dataset, mean_image: np.ndarray, optimum: LinearOptimum, variance: float
 ) -> tuple[np.ndarray, float, float]:
-    """Rates, distortion and nll of a `TrainedLinear`; mean_image: (pixels,), of the training images.
+    """Rates, distortion and nll of a `TrainedLinear`.
+
+    mean_image: (pixels,), of the training images; variance: of a pixel, for the nll
 
     All are exact, since the decoder is linear: z has mean m(x) and variances s(x), so that
     E |x - b - W z|^2 = |x - b|^2 - 2 m . W'(x - b) + m . W'W m + s . diag(W'W)
@@ -284,7 +322,6 @@ def _measured(
     squares = optimum.total + np.sum((mean_image - bias) ** 2)  # mean of |x - b|^2
     product = weights @ weights.T  # W'W
     errors = np.sum(mean * (mean @ product - 2 * projected), axis=1) + np.exp(log_var) @ np.diag(product)
-    variance = float(vae.kl_weight)
     inner = product + variance * np.eye(latent_dim)  # W W' + variance I has its determinant, but for other directions
     log_determinant = np.linalg.slogdet(inner)[1] + (pixels - latent_dim) * math.log(variance)
     explained = np.mean(np.sum(projected * np.linalg.solve(inner, projected.T).T, axis=1))

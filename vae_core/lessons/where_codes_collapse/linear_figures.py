@@ -15,6 +15,8 @@ MARGIN = 1.4  # of the range of weights, on both sides
 POINTS = 400
 LINES_NAMED = 10  # units at most that the legend names
 SEEDS = "mean and standard deviation over the seeds"
+ABOVE_LEFT = {"xytext": (4, 8), "ha": "right", "va": "bottom"}  # where a curve that falls comes to its end
+SIDES = (ABOVE_RIGHT, RIGHT, ABOVE_LEFT, BELOW, LEFT)
 
 
 def rate_distortion(optimum: LinearOptimum, trained: Sequence[TrainedLinear], title: str) -> Figure:
@@ -48,7 +50,7 @@ def rate_distortion(optimum: LinearOptimum, trained: Sequence[TrainedLinear], ti
         taken = taken_places(axes, np.concatenate([dots, curve]))
         for name, point in zip(weight_names(groups), dots, strict=True):
             if axes.viewLim.contains(*point):
-                write_where_free(axes, taken, name, point, (ABOVE_RIGHT, RIGHT, BELOW, LEFT), fontsize=9, color=FOUND)
+                write_where_free(axes, taken, name, point, SIDES, fontsize=9, color=FOUND)
     panels[0].errorbar([], [], yerr=[], label=f"trained, with their kl_weight: {SEEDS}", **DOTS)
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
     figure.suptitle(title)
@@ -106,25 +108,6 @@ def evidence(optimum: LinearOptimum, trained: Sequence[TrainedLinear], title: st
         axes.grid(alpha=0.3)
     figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
     figure.suptitle(title)
-    return figure
-
-
-def excess(trained: Sequence[TrainedLinear], title: str) -> Figure:
-    """How far the objective is above the closed form after each epoch, a line for each model; the start is left out."""
-    figure, axes = new_figure(9, 4.4)
-    groups = by_weight(trained)
-    for (ones, name), color in zip(
-        zip(groups.values(), weight_names(groups), strict=True), weight_colors(len(groups)), strict=True
-    ):
-        for number, one in enumerate(ones):
-            found = one.excess[one.excess["epoch"] > 0]
-            label = None if number else f"kl_weight {name}"
-            axes.plot(found["epoch"], found["excess"], color=color, marker="o", markersize=3, linewidth=1, label=label)
-    axes.set(xscale="log", yscale="log", xlabel="epoch", ylabel="above the closed form [nats/image]", title=title)
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter("{x:g}")
-    axes.grid(alpha=0.3)
-    axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
 
 
