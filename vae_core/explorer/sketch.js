@@ -299,7 +299,9 @@ const sketching = (() => {
     }
 
     function letGo() {
-      [pointer, pen.down] = [null, false];
+      [pointer, pen.down, pen.used] = [null, false, false];
+      clearTimeout(quiet);
+      says.textContent = "";
     }
 
     function begin(at) {
@@ -333,7 +335,7 @@ const sketching = (() => {
     function show(image, how) {
       taken++;
       letGo();
-      [strokes, shown, pen.used] = [[], image, false];
+      [strokes, shown] = [[], image];
       cancelAnimationFrame(frame);
       frame = 0;
       paint();
@@ -378,9 +380,9 @@ const sketching = (() => {
 
     canvas.addEventListener("pointerdown", (event) => {
       if (event.button || pointer !== null) return;  // a second finger does not draw
+      letGo();  // of the keyboard's pen
       pointer = event.pointerId;
       canvas.setPointerCapture(pointer);
-      pen.used = pen.down = false;  // of the keyboard
       begin(place(event));
     });
     canvas.addEventListener("pointermove", (event) => {
