@@ -90,7 +90,7 @@ predictions.rare_pixels(data)
 # Where encoder and decoder are one layer each and the pixels Gaussian, nothing has to be trained. Let $L$ be the
 # eigenvalues of the covariance of the training images, and 1 the variance of a pixel. A unit with $L > \beta$ has the
 # rate $\frac12 \ln(L / \beta)$ and leaves $\beta / 2$ of the distortion. Any other has rate 0 and leaves $L / 2$.
-# Together these are the whole rate-distortion curve. The dots are linear models that were trained. Are they on it?
+# Together these are the whole rate-distortion curve. The dots are trained linear models. Are they on it?
 
 # %%
 optimum = linear.linear_optimum(data, 10)
@@ -103,7 +103,8 @@ linear_figures.unit_rates(optimum, fitted, title)
 
 # %% [markdown]
 # Every model is on the curve or above it. The distortion is half the squared error, without its constant. "above" says
-# by how much the objective exceeds the least one, in nats of the ELBO at that variance. Did it stand still?
+# by how much the objective exceeds the least one, in nats of the ELBO at that variance. While a model is trained, its
+# weight first falls from above all eigenvalues, and well before halfway it has its value. Did the model come to rest?
 
 # %%
 linear.linear_table(fitted, optimum)
@@ -112,9 +113,10 @@ linear.linear_table(fitted, optimum)
 Markdown(linear.landed(fitted))
 
 # %% [markdown]
-# Is the ELBO to blame when a unit dies? At variance 1, weight $\beta$ has the same best weights as the ELBO has at
-# variance $\beta$. So the same models can be read as models of the ELBO, at another variance of a pixel. For them
-# $-\log p(x)$ is known too: it is that of probabilistic PCA. Where is the gap between the two?
+# Is the ELBO to blame when a unit dies? At variance 1 and weight $\beta$, the best encoder and decoder are those that
+# the ELBO has at variance $\beta$. So the same models can be read as models of the ELBO, at another variance of a
+# pixel. For them $-\log p(x)$ is known too: that of the best one is that of probabilistic PCA. How far above it is the
+# negative ELBO?
 
 # %%
 linear_figures.evidence(optimum, fitted, f"{data.name}: linear VAE, latent_dim 10, at weight 1")
@@ -151,7 +153,8 @@ figures.there_and_back(there_and_back, weights[:2], f"{data.name}: two units, up
 # %% [markdown]
 # In numbers. When the second unit dies, the first one is alive, and the decoder no longer draws the mean image. The
 # same expansion around this state, with the first unit at its optimum, gives the second unit's weight anew: "beside
-# living units". By how much is the death off that weight? Means over the seeds, with Student's 95 % interval:
+# living units". Where there is none, no weight lets a second unit begin small: it can only come and go with a jump. By
+# how much is the death off that weight, or else off the eigenvalue? Means over the seeds, with Student's 95 % interval:
 
 # %%
 beside = predictions.beside_living_units(data, weights)
@@ -273,6 +276,12 @@ measures.standstill({**ten, **many, **convolutional})
 reasons = take_all(plan.reasons(weights, effort), data, data_dir, settings, threads)
 title = f"{data.name}: the death of the last unit (seeds: {seeds})"
 figures.off_by(measures.shares(reasons, dict.fromkeys(measures.by_variant(reasons), weights[0])), title)
+
+# %% [markdown]
+# Small steps take longer to kill a unit as well. So did the rates stand still here?
+
+# %%
+measures.standstill(reasons)
 
 # %% [markdown]
 # ## Other likelihoods

@@ -79,6 +79,9 @@ def test_both_ways_stand_beside_the_corrected_weight():
     assert table.loc[2, "off by"].startswith(f"{100 * (19.774 / 20 - 1):+.1f} %")
     assert list(table["wakes"]) == ["39.00", "-"]
     assert list(table["seeds that wake"]) == ["2 of 2", "0 of 2"]
+    alone = measures.both_ways_table(taken, np.array([50.0, 10.0]), np.array([50.0, np.nan])).loc[("dense", 2)]
+    assert alone["beside living units"] == "none"
+    assert alone["off by"].startswith("+97.7 %")  # 19.77 beside the eigenvalue
 
 
 def test_a_code_that_grows_exponentially_has_its_rate_and_one_that_is_large_no_longer_counts():

@@ -101,8 +101,8 @@ def with_interval(found: Difference, unit: str = "", form: str = "+.2f") -> str:
 def both_ways_table(taken: Taken, weights: np.ndarray, beside: np.ndarray) -> pd.DataFrame:
     """Where each of two units dies on the way up and wakes on the way down, by network: means over the seeds.
 
-    weights: predicted; beside: predicted beside the units that live then, (2,). Of each unit the death is compared with
-    the latter.
+    weights: predicted; beside: predicted beside the units that live then, (2,), nan where there is none. Of each unit
+    the death is compared with the latter, or with the former where there is none.
     """
     rows = {}
     for network, walks in by_variant(taken).items():
@@ -111,8 +111,8 @@ def both_ways_table(taken: Taken, weights: np.ndarray, beside: np.ndarray) -> pd
             woken = down.notna().sum()
             rows[network, unit] = {
                 "eigenvalue": f"{weight:.2f}",
-                "beside living units": f"{corrected:.2f}",
-                **against(up, float(corrected)),
+                "beside living units": "none" if np.isnan(corrected) else f"{corrected:.2f}",
+                **against(up, float(weight if np.isnan(corrected) else corrected)),
                 "wakes": f"{down.mean():.2f}" if woken else "-",
                 "seeds that wake": f"{woken} of {len(down)}",
             }
