@@ -38,6 +38,12 @@ def optimum(tilted):
     return linear_optimum(tilted, UNITS)
 
 
+@pytest.fixture(scope="module")
+def trained(tilted, optimum):
+    """One model at each weight."""
+    return linear.train_linear(tilted, optimum, seeds=1, steps=1500)
+
+
 @pytest.fixture
 def made_up(optimum):
     """Two seeds at each of `weights_to_train`, of which the second has a little more of everything."""
@@ -196,6 +202,18 @@ def test_the_weight_falls_from_above_all_eigenvalues_to_the_one_that_is_asked_fo
         weights.append(float(vae.kl_weight))
     assert weights[0] > optimum.eigenvalues[0] > weights[1] > 0.3
     assert weights[2:] == pytest.approx([0.3, 0.3])
+
+
+def test_trained_models_land_on_the_closed_form_and_never_below_it(trained, optimum):
+    """In nats; they begin 1 to 29 above it."""
+    assert [one.kl_weight for one in trained] == linear.weights_to_train(optimum)
+    first, last = (np.array([one.excess["excess"].iloc[place] for one in trained]) for place in (0, -1))
+    assert np.all((last > -1e-4) & (last < 0.05) & (last < first / 500))
+    for one in trained:
+        assert one.rates == pytest.approx(optimum.rates(one.kl_weight), abs=0.1)
+        assert one.distortion == pytest.approx(optimum.distortion(one.kl_weight), abs=0.05)
+        assert optimum.nll(one.kl_weight) - 1e-4 < one.nll < one.negative_elbo(optimum) + 1e-4
+        assert one.negative_elbo(optimum) == pytest.approx(optimum.nll(one.kl_weight), abs=0.05)
 
 
 def test_the_table_has_means_and_deviations_over_the_seeds(made_up, optimum):
