@@ -180,14 +180,15 @@ figures.hidden_units(there_and_back, weights[:2], f"{data.name}: hidden units of
 # A little below the first weight the law's next orders say how much a code is worth. In a linear Gaussian model the
 # rate is half of $L / \beta - 1$ there, where $L$ is the predicted weight. For images it is another multiple, which
 # follows from the third and fourth moments of the images along the first eigenvector. If the third moment is not 0, the
-# code and its variances help each other, and the code lasts a little longer than the eigenvalue says:
+# code and its variances help each other, and the code lasts a little longer than the eigenvalue says. How much longer
+# can also be found without any expansion, with any decoder and any Gaussian for each image:
 
 # %%
 Markdown(predictions.beyond(data))
 
 # %% [markdown]
-# The best decoder and the best codes can also be found without a network: any decoder, and for each image any Gaussian.
-# That is the curve. Do trained networks get there?
+# The rate of this best code, with its best decoder, is the curve. No network has any part in it. Do trained networks get
+# there?
 
 # %%
 curves = predictions.rate_curves(data, weights)
