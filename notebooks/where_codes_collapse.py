@@ -187,8 +187,8 @@ figures.hidden_units(there_and_back, weights[:2], f"{data.name}: hidden units of
 Markdown(predictions.beyond(data))
 
 # %% [markdown]
-# The rate of this best code, with its best decoder, is the curve. No network has any part in it. Do trained networks get
-# there?
+# The rate of this best code, with its best decoder, is the curve. No network has any part in it. Do trained networks
+# get there?
 
 # %%
 curves = predictions.rate_curves(data, weights)
