@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from tests.explorer.browser import offline_browser, open_page
-from tests.explorer.pages import SHOWN
+from tests.explorer.pages import SHOWN, start_again
 from vae_core import runs
 from vae_core.explorer import page as explorer
 from vae_core.report.sheets import write_tables
@@ -31,8 +31,12 @@ def swept(digits_sweep, tmp_path_factory) -> Path:
 
 @pytest.fixture
 def page(browser, swept):
-    """The explorer, just opened; afterwards it has logged no error."""
+    """The explorer as it opens; afterwards it has logged no error. It is opened anew only where it must be."""
     browser.get_log("browser")
-    open_page(browser, swept / "explorer.html")
+    address = (swept / "explorer.html").resolve().as_uri()
+    if browser.current_url.partition("#")[0] != address or browser.execute_script("return window.spoiled ?? false"):
+        open_page(browser, swept / "explorer.html")
+    else:
+        start_again(browser)
     yield browser
     assert [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []

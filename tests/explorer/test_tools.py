@@ -23,7 +23,7 @@ pytestmark = needs_browser
 
 def test_play_goes_through_the_weights_and_stops_at_the_last(page):
     set_weight(page, 0)
-    seen = "window.seen = []; draws(['weight'], () => seen.push(state.weight));"
+    seen = "window.spoiled = true; window.seen = []; draws(['weight'], () => seen.push(state.weight));"
     script(page, seen)
     play = find(page, "#play")
     play.click()
@@ -41,7 +41,7 @@ def test_play_stops_where_a_unit_dies_and_the_page_says_what(page):
     set_weight(page, 0)
     script(
         page,
-        "data.collapse = [30, 0.5]; COLLAPSE.length = 0; COLLAPSE.push("
+        "window.spoiled = true; data.collapse = [30, 0.5]; COLLAPSE.length = 0; COLLAPSE.push("
         "...data.collapse.map((weight, k) => ({ weight, what: whatDies(k), position: positionOf(weight) })))",
     )
     find(page, "#play").click()
@@ -53,6 +53,7 @@ def test_play_stops_where_a_unit_dies_and_the_page_says_what(page):
 
 
 def test_with_reduced_motion_play_is_a_step(page):
+    script(page, "window.spoiled = true")
     media = [{"name": "prefers-reduced-motion", "value": "reduce"}]
     page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": media})
     play = find(page, "#play")
@@ -70,7 +71,7 @@ def test_weights_of_collapse_are_marked_on_the_slider(page, swept):
     assert find(page, "#collapse").text == (
         "Above kl_weight 30.2 latent unit 2 dies, and 1 is left, says the law of collapse."
     )
-    script(page, "COLLAPSE.forEach((one) => { one.position = positionOf(2); }); makeTicks()")
+    script(page, "window.spoiled = true; COLLAPSE.forEach((one) => { one.position = positionOf(2); }); makeTicks()")
     assert script(page, "return positionOf(2)") == pytest.approx(1.5)  # between 1 and 4
     mark, track = box(page, "#marks b"), box(page, "#weight")
     half_thumb = 8
@@ -196,8 +197,8 @@ def test_the_numbers_of_the_tour_are_those_of_the_results(swept):
 
 
 def test_the_picture_is_the_plane_the_window_and_the_image(page):
-    spy = "HTMLAnchorElement.prototype.click = function () { window.saved = [this.download, this.href]; }"
-    script(page, spy)
+    script(page, "window.spoiled = true")
+    script(page, "HTMLAnchorElement.prototype.click = function () { window.saved = [this.download, this.href]; }")
     find(page, "#save").click()
     name, address = script(page, "return window.saved")
     assert name == "explorer digits kl_weight 1.png"
@@ -220,6 +221,7 @@ def test_the_picture_is_the_plane_the_window_and_the_image(page):
 
 def test_the_link_is_copied_or_shown(page, swept):
     set_weight(page, 2)
+    script(page, "window.spoiled = true")
     script(page, "navigator.clipboard.writeText = (text) => { window.copied = text; return Promise.resolve(); }")
     find(page, "#link").click()
     wait(page, "element('told').textContent !== ''")
@@ -279,6 +281,7 @@ def test_every_weight_has_its_name_and_no_name_covers_another(page):
         )
     ]
     for width in (300, 500, 900):  # the published sweep, on a phone and on a projector
+        script(page, "window.spoiled = true")
         script(page, "data.runs = arguments[0]; losses.style.width = `${arguments[1]}px`; drawLosses()", runs, width)
         names = page.find_elements(By.CSS_SELECTOR, "#losses .name")
         assert sorted(name.text.removeprefix("kl_weight ") for name in names) == sorted(

@@ -32,11 +32,18 @@ const isInside = (u, view) => u.every((value, axis) => Math.abs(value - view.mid
 
 let noise = null;  // (N, 2): one draw from q(z|x) for every image, with the same noise at every weight
 
+const places = new WeakMap();  // of each model: { means, draws }, each made once
+
 // Where the code of each test image is drawn: its mean, or a draw from q(z|x).
 function codesOn(model, dots) {
-  if (dots === "draws") noise ??= normals(2 * labels.length, 1);
-  return Array.from(labels, (_, i) => toPlane(model, dots === "draws"
-    ? drawOf(model, i, noise.subarray(2 * i, 2 * i + 2)) : codeOf(model, i)));
+  if (!places.has(model)) places.set(model, {});
+  return (places.get(model)[dots] ??= Array.from(labels, (_, i) =>
+    toPlane(model, dots === "draws" ? drawOf(model, i, noiseOf(i)) : codeOf(model, i))));
+}
+
+function noiseOf(image) {
+  noise ??= normals(2 * labels.length, 1);
+  return noise.subarray(2 * image, 2 * image + 2);
 }
 
 // What the window leaves out, in percent of the codes of visible classes, and how much of its width the codes take.

@@ -23,7 +23,8 @@ function makeQuestions() {
 }
 
 async function answer(question, place) {
-  const model = await modelAt(question.kl_weight);
+  const model = await modelAt(question.kl_weight).catch(() => tellDamaged(question.kl_weight));
+  if (!model) return;
   const points = question.points.flat().map((z) => toPlane(model, z));
   const area = { codes: () => fitCodes(model), points: () => fit(points, "own"), prior: fitPrior }[question.window]();
   const there = node("button", text("questions.show"), { type: "button" });

@@ -44,6 +44,8 @@ function movePoint(point, held = false) {  // drawn with the next frame: a mouse
   rememberSoon();
 }
 
+const tellDamaged = (weight) => fail(text("failure.weight", { weight }));
+
 // A change for which models may have to be loaded. Of several that wait for theirs all are made at once. Returns whether
 // they were.
 let wishes = {}, asked = 0;
@@ -54,10 +56,10 @@ async function go(patch) {
   let models;
   try {
     models = await Promise.all([modelAt(weight), beside === null ? null : modelAt(beside)]);
-  } catch (error) {
+  } catch {
     if (mine !== asked) return false;
     const broken = await modelAt(weight).then(() => beside, () => weight);
-    fail(text("failure.weight", { weight: broken }));
+    tellDamaged(broken);
     wishes = {};
     if (now) change({ weight: state.weight, beside: state.beside });  // back to what is still shown
     return false;
