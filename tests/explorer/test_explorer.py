@@ -401,8 +401,8 @@ def test_the_readout_is_that_of_the_point_and_of_the_nearest_code(page, swept):
         assert float(said["nearest code"].split()[0]) == pytest.approx(np.linalg.norm(mean[nearest] - z), rel=0.02)
         assert said["its class"] == str(test.test_labels[chosen[nearest]])
         rate = 0.5 * np.sum(np.exp(log_var[nearest]) + mean[nearest] ** 2 - 1 - log_var[nearest])
-        power = 10 ** (2 - np.floor(np.log10(rate)))  # of three digits
-        assert float(said["its rate"].split()[0]) == pytest.approx(rate, abs=0.8 / power)
+        power = 10.0 ** (2 - np.floor(np.log10(rate)))  # of three digits
+        assert float(said["its rate"].split()[0]) == pytest.approx(rate, abs=float(0.8 / power))
         elbo = float(said["its distortion"].split()[0]) + rate
         assert float(said["its negative ELBO"].split()[0]) == pytest.approx(elbo, rel=2e-3)
         spreads = [float(number) for number in said["its q(z|x), deviations"].split(", ")]
