@@ -68,6 +68,7 @@ SCRIPTS = (  # in the order in which they are read
     *("point.js", "beside.js", "strip.js", "samples.js", "slider.js", "play.js", "losses.js", "questions.js"),
     *("tour.js", "picture.js", "page.js"),
 )
+FRAME = sum((TEMPLATE / name).stat().st_size for name in (*SCRIPTS, "explorer.css", "explorer.html"))  # bytes
 
 
 def write_explorer(sweep_dir: Path, kl_weights: Sequence[float] = ()) -> Path:
@@ -100,7 +101,7 @@ def explorer_page(sweep_dir: Path, kl_weights: Sequence[float] = ()) -> str:
     table = loss_table(finished).set_index("kl_weight")
     weights = list(shown.settings["kl_weight"])
     originals = deflated(np.round(GREYS * images).astype(np.uint8))
-    panels, arrays, differences = _panels(shown, table, images, chosen, sweep_dir, LARGEST - len(originals))
+    panels, arrays, differences = _panels(shown, table, images, chosen, sweep_dir, LARGEST - FRAME - len(originals))
     folders = dict(zip(weights, shown.folders, strict=True))
     asked = questions(table.loc[weights], folders, len(test.test_images), test.image_shape[2])
     start = int(np.argmin(np.abs(np.array(weights) - 1)))
@@ -299,7 +300,7 @@ def _too_large(sweep_dir: Path, shown: Runs, each: float, room: float) -> str:
         f"the page would have about {(LARGEST - room + len(weights) * each) / 1e6:.0f} MB, more than the "
         f"{LARGEST / 1e6:.0f} MB that browsers open well"
     )
-    if not fitting:
+    if fitting < 1:
         return f"{fault}: train with fewer hidden_units"
     some = weights.iloc[np.linspace(0, len(weights) - 1, fitting).astype(int)]
     return (
