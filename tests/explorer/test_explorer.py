@@ -196,7 +196,7 @@ def test_codes_and_labels_are_those_of_the_first_seed(page, swept):
         mean = trained(swept, kl_weight)[1][chosen]
         ours = np.array(script(page, "return Array.from(now.mean)")).reshape(-1, 2)
         np.testing.assert_allclose(ours, mean, atol=1e-4 * np.ptp(mean))
-        assert find(page, "#seed").text == "0"
+        assert "seed 0, the ringed dot" in find(page, "#losses-help").text
     labels = data.load_dataset("digits").test_labels[chosen]
     assert script(page, "return Array.from(labels)") == labels.tolist()
 
@@ -737,6 +737,7 @@ SIZES = [
 def test_the_layout_holds(browser, swept, width, height):
     for scheme in ("light", "dark"):
         open_page(browser, swept / "explorer.html", width, height, scheme)
+        height = script(browser, "return innerHeight")  # no window is as low as the lowest
         script(browser, "document.querySelectorAll('#questions li > button').forEach((button) => button.click())")
         wait(browser, "document.querySelectorAll('#questions .answer p').length === 6")
         script(browser, "change({pins: [[-1, 1], [1, -1]]})")
@@ -779,11 +780,14 @@ def test_another_colour_scheme_is_drawn_at_once(browser, swept):
         "((c) => c.getContext('2d').getImageData(0, 0, c.width, c.height).data"
         ".filter((value, i) => i % 4 === 0 && value > 200).length)(document.querySelector('{}'))"
     )
-    counts = [bright.replace("{}", name) for name in ("#plane", ".answer canvas")]
-    light = [script(browser, f"return {count}") for count in counts]
+    names = ("#plane", ".answer canvas")
+    light = [pixels(browser, name) for name in names]
+    count = bright.replace("{}", "#plane")
+    before = script(browser, f"return {count}")
     use_scheme(browser, "dark")
-    for count, before in zip(counts, light, strict=True):
-        wait(browser, f"{count} > {before} + 100")  # rings and numbers are white now
+    wait(browser, f"{count} > {before} + 100")  # rings and numbers are white now
+    for name, old in zip(names, light, strict=True):
+        assert np.any(pixels(browser, name) != old, axis=-1).sum() > 100
 
 
 @needs_browser

@@ -338,7 +338,7 @@ def test_the_explorer_names_runs_that_it_cannot_read_and_shows_the_others(digits
     assert "has no finished run; kl_04.00_seed0: record.json is not a run's: give" in capsys.readouterr().err
     assert explore([str(folder)]) == 0
     page = (folder / "explorer.html").read_text()
-    (missing,) = [line for line in page.splitlines() if "Not in this page" in line]
+    (missing,) = [line for line in page.splitlines() if 'role="note">Not in this page' in line]
     for said in (
         "kl_00.00_seed0: model.weights.h5 cannot be read",
         "kl_00.00_seed1: latent.npz cannot be read",
