@@ -52,7 +52,7 @@ learning_rate: float = 1e-3  # of Adam
 hidden_units: int = 512  # width of the one hidden layer of the encoder, and of the decoder
 linear_steps: int = 12000  # gradient steps of each linear model
 seeds: int = 3  # everything is trained with the seeds 0 to seeds - 1
-conv_seeds: int = 3  # the same for the convolutional network, which takes an hour more; 0 leaves it out
+conv_seeds: int = 3  # the same for the convolutional network, which takes much longer; 0 leaves it out
 threads: int = 2  # so many trainings run side by side, on one CPU thread each
 data_dir: str = ""  # folder with mnist/ or fashion_mnist/ in it; empty: VAE_DATA_DIR, the cache, a download
 
@@ -199,8 +199,8 @@ figures.rates_near(there_and_back, curves, weights[:2], f"{data.name}: the rate,
 #
 # The law was told from the images. It does not know the network. Does the network know the law? Here is that of
 # tutorial 002 ("Variational Autoencoder" by Antonio Lorenzo, a web page): four convolutions in the encoder, two
-# transposed ones in the decoder. An epoch takes it some thirty times as long. So it visits fewer weights, with half of
-# the epochs at each.
+# transposed ones in the decoder. An epoch takes it much longer. So it visits fewer weights, with half of the epochs at
+# each.
 
 # %%
 shape = data.image_shape

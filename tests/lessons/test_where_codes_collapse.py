@@ -61,7 +61,7 @@ def test_the_first_weight_of_a_walk_does_not_count():
 def test_deaths_are_compared_with_the_law_in_percent():
     found = {"a": UP_AND_DOWN, "b": UP_AND_DOWN}
     table = measures.deaths(found, np.array([50.0, 10.0]), units=2)
-    assert table.loc[1, "off by"].startswith("+20.0 %")
+    assert table.loc[1, "off by"].startswith("+20.0 [")
     assert table.loc[2, "dies"] == "19.77"
 
 
@@ -76,12 +76,12 @@ def test_both_ways_stand_beside_the_corrected_weight():
     taken = {Walk("a", "dense", 1.0, 1, (1.0,), 1, seed): UP_AND_DOWN for seed in (0, 1)}
     table = measures.both_ways_table(taken, np.array([50.0, 10.0]), np.array([50.0, 20.0])).loc["dense"]
     assert list(table["eigenvalue"]) == ["50.00", "10.00"]
-    assert table.loc[2, "off by"].startswith(f"{100 * (19.774 / 20 - 1):+.1f} %")
+    assert table.loc[2, "off by"].startswith(f"{100 * (19.774 / 20 - 1):+.1f} [")
     assert list(table["wakes"]) == ["39.00", "-"]
     assert list(table["seeds that wake"]) == ["2 of 2", "0 of 2"]
     alone = measures.both_ways_table(taken, np.array([50.0, 10.0]), np.array([50.0, np.nan])).loc[("dense", 2)]
     assert alone["beside living units"] == "none"
-    assert alone["off by"].startswith("+97.7 %")  # 19.77 beside the eigenvalue
+    assert alone["off by"].startswith("+97.7 [")  # 19.77 beside the eigenvalue
 
 
 def test_a_code_that_grows_exponentially_has_its_rate_and_one_that_is_large_no_longer_counts():
@@ -210,7 +210,7 @@ def test_claims_are_decided_by_the_walks():
     decided = claims.claims(taken, np.array([60.0, 15.0]))
     expected = ["confirmed", "refuted", "confirmed", "confirmed", "refuted", "confirmed", "undecided"]
     assert list(decided["verdict"]) == expected
-    assert decided["number"].iloc[2] == "0.65 (0.65 to 0.65)"  # wakes at 39, died at 60
+    assert decided["number"].iloc[2] == "0.65 [0.65, 0.65]"  # wakes at 39, died at 60
     far = claims.claims(taken, np.array([30.0, 15.0]))
     assert list(far["verdict"][:2]) == ["refuted", "confirmed"]  # it died at twice the predicted weight
     assert claims.claims(ways, np.array([60.0, 15.0]))["verdict"].iloc[1] == "-"  # the walks of others were left out

@@ -119,7 +119,7 @@ def convolutional(
 ) -> Figure | Markdown:
     """`rates_near` of the convolutional network; a sentence where it was left out."""
     if not taken:
-        return Markdown("The convolutional network was left out: it draws images of 28 x 28 only, and takes an hour.")
+        return Markdown("The convolutional network was left out: conv_seeds is 0, or the images are not 28 x 28.")
     return rates_near(taken, curves, weights, title)
 
 

@@ -94,8 +94,7 @@ def with_interval(found: Difference, unit: str = "", form: str = "+.2f") -> str:
     """A mean over seeds with its 95 % interval, where there is one; a dash where there is no number."""
     if not found.pairs:
         return "-"
-    interval = "one seed" if found.pairs < 2 else f"{found.low:{form}} to {found.high:{form}}"
-    return f"{found.mean:{form}}{unit} ({interval})"
+    return found.shown(form) + unit + (" (one seed)" if found.pairs < 2 else "")
 
 
 def both_ways_table(taken: Taken, weights: np.ndarray, beside: np.ndarray) -> pd.DataFrame:

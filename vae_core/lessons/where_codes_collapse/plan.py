@@ -109,7 +109,7 @@ def other_likelihoods(laws: Mapping[str, np.ndarray], effort: Effort) -> list[Wa
 def convolutions(weights: np.ndarray, effort: Effort, seeds: int, image_shape: tuple[int, int, int]) -> list[Walk]:
     """The convolutional network up through the weights of its two units; nothing for images that it cannot draw.
 
-    An epoch takes it 30 times as long as the reference model, so it gets fewer.
+    An epoch takes it much longer than the reference model, so it gets fewer.
     """
     if image_shape != IMAGE_SHAPE:
         return []

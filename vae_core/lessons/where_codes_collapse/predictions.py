@@ -70,10 +70,10 @@ def beyond(dataset: Dataset) -> str:
     smallest, largest = near.window
     return (
         f"With the best decoder and the best codes a code is as good as none at **{last:.2f}**, "
-        f"{last / near.weight - 1:.2%} above the first weight; to fourth order it is at {near.last_weight:.2f}. So in "
-        f"theory the code does not die at the eigenvalue, but that far above it, and with a jump. To leading order its "
-        f"rate is $(L / \\beta - 1) / {2 * near.k:.2f}$ at best where $L - \\beta$ is well above {smallest:.2g} and "
-        f"well below {largest:.2g}."
+        f"{last / near.weight - 1:.2%} above the first weight; to fourth order it is at {near.last_weight:.2f}. A code "
+        f"that dies above the eigenvalue dies with a jump. To leading order its rate is "
+        f"$(L / \\beta - 1) / {2 * near.k:.2f}$ at best where $L - \\beta$ is well above {smallest:.2g} and well below "
+        f"{largest:.2g}."
     )
 
 
