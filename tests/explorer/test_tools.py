@@ -57,7 +57,8 @@ def test_with_reduced_motion_play_is_a_step(page):
     media = [{"name": "prefers-reduced-motion", "value": "reduce"}]
     page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": media})
     play = find(page, "#play")
-    wait(page, "reducedMotion.matches && element('play').textContent === 'Next weight'")
+    # only the text: Chromium sends no event of the change where a script has read `matches` between change and event
+    wait(page, "element('play').textContent === 'Next weight'")
     set_weight(page, 0)
     play.click()
     wait(page, "state.weight === 1")
