@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from selenium import webdriver
 
-from tests.explorer.browser import offline_browser, resize
+from tests.browser import offline_browser, resize
 
 # When the page says that it is ready, on its own clock, which starts with the page.
 WATCH = (

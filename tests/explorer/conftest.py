@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.explorer.browser import offline_browser, open_page
+from tests.browser import offline_browser
+from tests.explorer.browser import open_page
 from tests.explorer.pages import SHOWN, start_again
 from vae_core import runs
 from vae_core.explorer import page as explorer

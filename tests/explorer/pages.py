@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 from selenium.webdriver.common.keys import Keys
 
-from tests.explorer.browser import find, pixels, resize, script, use_scheme, wait
+from tests.browser import find, resize, script, use_scheme, wait
+from tests.explorer.browser import pixels
 from vae_core import data, runs
 from vae_core.models import VAE, reference_vae
 

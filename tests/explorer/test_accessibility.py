@@ -2,8 +2,9 @@
 
 import pytest
 
+from tests.browser import find, needs_browser, script, wait
 from tests.explorer.axe import findings
-from tests.explorer.browser import find, needs_browser, open_page, script, wait
+from tests.explorer.browser import open_page
 from tests.explorer.sketch_page import sketch_page
 from tests.explorer.untrained import untrained_run
 from vae_core.explorer import write_explorer

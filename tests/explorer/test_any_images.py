@@ -11,7 +11,8 @@ import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from tests.explorer.browser import find, needs_browser, open_page, pixels, readout, script, wait
+from tests.browser import find, needs_browser, script, wait
+from tests.explorer.browser import open_page, pixels, readout
 from tests.explorer.pages import content_of
 from tests.explorer.untrained import own_images, untrained_run
 from vae_core import runs

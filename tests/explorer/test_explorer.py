@@ -15,7 +15,8 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from tests.explorer.browser import find, needs_browser, open_page, pixels, readout, screenshot, script, use_scheme, wait
+from tests.browser import find, needs_browser, screenshot, script, use_scheme, wait
+from tests.explorer.browser import open_page, pixels, readout
 from tests.explorer.pages import (
     SCREENSHOTS,
     SHOWN,

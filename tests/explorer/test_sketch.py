@@ -8,7 +8,8 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select
 from sklearn.neighbors import KNeighborsClassifier
 
-from tests.explorer.browser import find, needs_browser, pixels, resize, screenshot, script, use_scheme, wait
+from tests.browser import find, needs_browser, resize, screenshot, script, use_scheme, wait
+from tests.explorer.browser import pixels
 from tests.explorer.sketch_page import MNIST, sketch_page
 from tests.explorer.strokes import WAYS, drawings
 from vae_core.explorer.sketch import TEXTS, placing

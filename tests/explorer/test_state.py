@@ -6,7 +6,8 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from tests.explorer.browser import find, needs_browser, open_page, pixels, readout, script, wait
+from tests.browser import find, needs_browser, script, wait
+from tests.explorer.browser import open_page, pixels, readout
 from tests.explorer.pages import box, chosen_images, content_of, greys, set_weight, trained
 from vae_core.explorer import page as explorer
 from vae_core.latent import decode

@@ -11,7 +11,8 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select
 
-from tests.explorer.browser import find, needs_browser, open_page, pixels, script, wait
+from tests.browser import find, needs_browser, script, wait
+from tests.explorer.browser import open_page, pixels
 from tests.explorer.pages import SCREENSHOTS, box, content_of, decoded, greys, set_weight
 from vae_core.explorer.texts import ENGLISH
 
