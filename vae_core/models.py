@@ -144,18 +144,20 @@ class VAE(keras.Model):
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """Mean over the batch of distortion + kl_weight * rate; x are the images, y_pred what `call` returned.
 
+        What the `call` of a subclass returns beyond the three goes to its `charge` and its `reduce`.
+
         Raises InputError for a sample_weight.
         """
         if sample_weight is not None:
             raise InputError("every image counts once here: leave out sample_weight and class_weight")
-        mean, log_var, outputs = (ops.cast(part, self.variable_dtype) for part in y_pred)
+        mean, log_var, outputs, *others = (ops.cast(part, self.variable_dtype) for part in y_pred)
         distortion = self.likelihood.nll(x, outputs)  # (batch,)
         rates = self.rates(mean, log_var)  # (batch, latent_dim)
-        objective = distortion + self.charge(rates)  # (batch,)
+        objective = distortion + self.charge(rates, *others)  # (batch,)
         self.objective_tracker.update_state(objective)
         self.distortion_tracker.update_state(distortion)
         self.rate_tracker.update_state(ops.sum(rates, axis=-1))
-        return sum(self.losses, start=self.reduce(objective))
+        return sum(self.losses, start=self.reduce(objective, *others))
 
     def fit(self, x=None, y=None, batch_size=None, epochs=1, verbose="auto", callbacks=None, *others, **kwargs):
         """That of Keras, which cannot tell callbacks that the lowest objective is the best one; a `mode` still can."""

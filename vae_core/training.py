@@ -92,6 +92,7 @@ def train(
             bar.set_postfix_str(f"val_objective {row['val_objective']:.2f} nats/image", refresh=False)
             after_epoch(epoch)
             bar.update()
+    vae.optimizer.finalize_variable_values(vae.trainable_variables)  # their moving average, if the optimizer keeps one
     return pd.DataFrame(history), seconds
 
 
