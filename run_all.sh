@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Set-up, then the sweep with its report, the lessons, JupyterLab or the tests. `./run_all.sh --help` says more.
+# Set-up, then the sweep with its report, lessons, book, JupyterLab or tests. `./run_all.sh --help` says more.
 if [ -z "${BASH_VERSION:-}" ]; then # typed as `sh run_all.sh`, and sh is another shell here
     exec bash "$0" "$@"
 fi
@@ -16,6 +16,10 @@ usage() {
                          of them for the set-up)
 ./run_all.sh lab [...]   set up .venv, open notebooks/ in JupyterLab; what
                          follows goes to jupyter lab
+./run_all.sh book [...]  build results/book/, pages to read in a browser, also
+                         offline: your executed notebooks, and the authors'
+                         where you have none (less than a minute); results
+                         folders that follow are taken instead
 ./run_all.sh lessons     run every lesson at its full settings into
                          results/lessons/ (about five hours on two cores)
 ./run_all.sh publish     run the lessons and the authors' full sweep (MNIST,
@@ -86,7 +90,7 @@ set_up() {
     base=$(find_python)
     [ -w "$root" ] || fail "$root cannot be written, and .venv has to stand there: copy the folder to a place of yours"
     trap 'end_line; say "run_all.sh: interrupted; started again, the set-up begins anew"; exit 130' INT
-    say "Setting up .venv with $("$base" --version): 2.8 GB, two or three minutes"
+    say "Setting up .venv with $("$base" --version): 2.9 GB, two or three minutes"
     "$base" -m venv --clear "$root/.venv" >&2 || fail "$base could not make $root/.venv: the lines above say why"
     install "$root/.venv/installation.log"
     mkdir -p "$root/.venv/etc/jupyter"
@@ -155,8 +159,9 @@ help() {
 
 # A misspelt option is told before the set-up takes its minutes. Python's own check knows more, and comes after it.
 check_options() {
-    local word known
-    known=$(grep -so '"--[a-z-]*"' "$root/vae_core/sweep/command.py" | tr -d '"') || return 0
+    local word known command=$1
+    shift
+    known=$(grep -so '"--[a-z-]*"' "$root/vae_core/$command/command.py" | tr -d '"') || return 0
     for word in "$@"; do
         case "$word" in
         --?*) grep -q -e "^${word%%=*}" <<<"$known" || fail "unknown option $word (--help lists the options)" ;;
@@ -196,6 +201,16 @@ lab)
     cd "$root"
     exec "$root/.venv/bin/jupyter" lab notebooks/ "$@"
     ;;
+book)
+    shift
+    if [[ " $* " == *" -h "* || " $* " == *" --help "* ]]; then
+        usage
+        exit
+    fi
+    check_options book "$@"
+    set_up
+    exec "$python" -m vae_core.book "$@"
+    ;;
 lessons)
     refuse_options "$@"
     set_up
@@ -218,10 +233,10 @@ test)
     "$python" -m pytest -n logical --maxprocesses 8 --dist loadfile "$@"
     ;;
 [!-]*)
-    fail "no command '$1': there are lab, lessons, publish and test, and the options of the sweep (--help)"
+    fail "no command '$1': there are book, lab, lessons, publish and test, and the options of the sweep (--help)"
     ;;
 *)
-    check_options "$@"
+    check_options sweep "$@"
     set_up
     exec "$python" -m vae_core.sweep "$@" # in this process: what ends it, ends the sweep
     ;;

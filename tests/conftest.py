@@ -15,7 +15,7 @@ def pytest_configure(config):
     os.environ["TF_XLA_FLAGS"] = f"{XLA_CACHE}{config.cache.mkdir('xla')}"
 
 
-SLOW = {"digits_sweep", "executed", "fix", "installed", "mnist", "server", "stub_notebooks", "trained"}  # fixtures
+SLOW = {"built", "digits_sweep", "executed", "fix", "installed", "mnist", "server", "stub_notebooks", "trained"}  # fixtures
 
 
 def pytest_collection_modifyitems(items):

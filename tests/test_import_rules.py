@@ -13,7 +13,7 @@ MODULES = {
     ".".join(path.relative_to(runs.PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__"): path
     for path in runs.PACKAGE.rglob("*.py")
 }
-ROOMS = ("measures", "collapse", "figures", "execution", "sweep", "report", "explorer", "lessons")
+ROOMS = ("measures", "collapse", "figures", "execution", "sweep", "report", "explorer", "book", "lessons")
 MAY_IMPORT = {  # besides the modules in the root of the package, which every room may
     "core": set(),
     "measures": {"collapse"},
@@ -23,6 +23,7 @@ MAY_IMPORT = {  # besides the modules in the root of the package, which every ro
     "execution": set(),
     "report": {"figures", "execution", "explorer"},  # the explorer from `collect` alone: see below
     "explorer": {"report", "figures", "collapse"},
+    "book": {"report", "execution"},
     "sweep": {"report", "execution"},
 }
 
@@ -84,6 +85,7 @@ def test_the_core_imports_neither_notebook_tools_nor_figures(module):
         "vae_core.sweep.command, vae_core.report.command, vae_core.report.published, vae_core.report.claims",
         "vae_core.figures",
         "vae_core.explorer.__main__",
+        "vae_core.book.command",
         "vae_core.data, vae_core.latent, vae_core.runs, vae_core.parameters, vae_core.tutorials, vae_core.statistics",
     ],
 )

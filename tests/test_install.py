@@ -38,7 +38,7 @@ def test_every_package_that_vae_core_imports_is_declared_and_no_other():
 def test_what_is_declared_is_pinned_to_what_was_tested():
     pinned = names_in((runs.PROJECT / "requirements.txt").read_text().splitlines())
     optional = PROJECT["optional-dependencies"]
-    assert names_in([*PROJECT["dependencies"], *optional["test"], *optional["lab"]]) == pinned
+    assert names_in([*PROJECT["dependencies"], *optional["test"], *optional["lab"], *optional["book"]]) == pinned
 
 
 @pytest.fixture(scope="module")

@@ -16,8 +16,9 @@ def copy(tmp_path):
     shutil.copy(runs.PROJECT / "run_all.sh", tmp_path)
     shutil.copy(runs.PROJECT / "requirements.txt", tmp_path)
     shutil.copytree(runs.NOTEBOOKS / ".jupyter", tmp_path / "notebooks" / ".jupyter")
-    (tmp_path / "vae_core" / "sweep").mkdir(parents=True)
-    shutil.copy(runs.PACKAGE / "sweep" / "command.py", tmp_path / "vae_core" / "sweep")  # it names the options
+    for command in ("sweep", "book"):
+        (tmp_path / "vae_core" / command).mkdir(parents=True)
+        shutil.copy(runs.PACKAGE / command / "command.py", tmp_path / "vae_core" / command)  # it names the options
     return tmp_path
 
 
@@ -53,7 +54,7 @@ def test_help_needs_no_set_up(copy):
 def test_a_command_with_a_typo_is_told_before_anything_is_installed(copy):
     finished = run_all(copy, "tset")
     assert finished.returncode == 2
-    assert finished.stderr.startswith("run_all.sh: no command 'tset': there are lab, lessons, publish and test")
+    assert finished.stderr.startswith("run_all.sh: no command 'tset': there are book, lab, lessons, publish and test")
     assert len(finished.stderr.splitlines()) == 1
     assert not (copy / ".venv").exists()
 
@@ -62,6 +63,15 @@ def test_an_option_with_a_typo_is_told_before_anything_is_installed(copy):
     finished = run_all(copy, "--dataset", "digits", "--epcohs=2", "-p", "learning_rate", "0.1")
     assert finished.returncode == 2
     assert finished.stderr == "run_all.sh: unknown option --epcohs=2 (--help lists the options)\n"
+    assert not (copy / ".venv").exists()
+
+
+def test_the_book_has_options_of_its_own_and_help_without_a_set_up(copy):
+    finished = run_all(copy, "book", "--epochs", "2")
+    assert finished.returncode == 2
+    assert finished.stderr == "run_all.sh: unknown option --epochs (--help lists the options)\n"
+    finished = run_all(copy, "book", "--help")
+    assert (finished.returncode, "./run_all.sh book" in finished.stdout) == (0, True)
     assert not (copy / ".venv").exists()
 
 
@@ -95,6 +105,7 @@ def test_the_set_up_is_skipped_when_the_same_requirements_are_installed(copy):
     ("arguments", "runs_what"),
     [
         (["lab", "--no-browser"], ["jupyter: lab notebooks/ --no-browser"]),
+        (["book", "a folder"], ["python: -m vae_core.book a folder"]),
         (["lessons"], ["python: -m vae_core.sweep.lessons --results results"]),
         (
             ["publish"],
