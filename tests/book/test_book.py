@@ -91,6 +91,8 @@ def test_all_that_is_published_is_found():
         ("[a [b] c](the_prior.ipynb#target)", "[a [b] c](the_prior.ipynb#target)"),
         ("[z](../explorer.html#weight=10&z=1)", '<a href="../explorer/explorer.html#weight=10&amp;z=1">z</a>'),
         ("its [source](the_prior.py) alone", "its source alone"),
+        ("then [another](not_executed.ipynb)", "then another"),
+        ("[the prior](../../other/lessons/the_prior.ipynb)", "[the prior](the_prior.ipynb)"),
         ("![what it\nshows](a.png)", "![what it\nshows](../pictures/{name})"),
         ("[paper](https://arxiv.org/abs/1312.6114)", "[paper](https://arxiv.org/abs/1312.6114)"),
         ("code: table[0](first)", "code: table[0](first)"),

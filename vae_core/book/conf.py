@@ -34,5 +34,6 @@ html_theme_options = {
     "show_toc_level": 2,
     "use_download_button": False,
     "use_fullscreen_button": False,
+    "footer_content_items": [],  # else it says that no author is set
     "navbar_persistent": [],  # else there is a second search field above the page
 }

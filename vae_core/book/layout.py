@@ -136,7 +136,7 @@ def _write_index(
     beginning, findings = (
         links.rewritten(part, "index.md", [runs.PROJECT]) for part in pages.readme_parts(README.read_text())
     )
-    text = [beginning, pages.doors(lessons), findings, pages.chapter_table(chapters, lessons)]
+    text = [beginning, pages.doors(lessons), findings, pages.chapter_list(chapters, lessons)]
     trees = [pages.toctree(own, caption) for caption, own in parts.items()]
     _write(links.source / "index.md", "\n".join([*text, *trees]))
 

@@ -8,6 +8,7 @@ from html import escape
 from pathlib import Path
 
 LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\[\]]*\])*)\]\(([^)\s#]+)(#[^)\s]*)?\)")
+PAGES = (".ipynb", ".md", ".html")  # what a link means by its name, even if it is not there
 PICTURES = "pictures"  # the folder of those that pages show
 
 
@@ -32,22 +33,24 @@ class Links:
     def rewritten(self, text: str, page: str, places: Sequence[Path]) -> str:
         """A Markdown text that stood in one of `places`, with the links that it needs in `page`.
 
-        A link to a file that is in the book leads to it there, and a picture is copied. Of a link to another file the
-        text stays: the book is read where the repository is not. Addresses, and what is no file, stay as they are.
+        A link to what is in the book leads to it there, and a picture is copied. Of a link to another file, and to a
+        notebook that nobody has executed, the text stays: the book is read where the repository is not. All else stays
+        as it is.
         """
         return LINK.sub(lambda match: self._rewritten(match, page, places), text)
 
     def _rewritten(self, match: re.Match, page: str, places: Sequence[Path]) -> str:
         picture, words, target, fragment = match.groups(default="")
-        file = next((place / target for place in places if (place / target).exists()), None)
-        if "://" in target or file is None:
+        if "://" in target:
             return match[0]
-        if picture:
+        files = [(place / target).resolve() for place in places]
+        there = next((self.pages[file] for file in files if file in self.pages), None)
+        if there and not picture:
+            return link(words, address_in(page, there) + fragment)
+        file = next((file for file in files if file.exists()), None)
+        if picture and file:
             return f"![{words}]({self.picture(file, page)})"
-        there = self.pages.get(file.resolve())
-        if there is None:
-            return words
-        return link(words, address_in(page, there) + fragment)
+        return words if file or Path(target).suffix in PAGES else match[0]
 
     def picture(self, file: Path, page: str) -> str:
         """Copy a picture into the book; returns its address in a page."""

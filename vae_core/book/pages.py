@@ -42,16 +42,17 @@ def toctree(pages: Iterable[str], caption: str = "") -> str:
     return "\n".join(["```{toctree}", *options, *pages, "```", ""]) if pages else ""
 
 
-def chapter_table(chapters: Sequence[Chapter], lessons: Mapping[str, str]) -> str:
+def chapter_list(chapters: Sequence[Chapter], lessons: Mapping[str, str]) -> str:
     """The reading order; lessons: name -> page, of the chapters that were executed."""
-    lines = ["| | lesson | what it shows | minutes to run |", "|---:|---|---|---:|"]
-    for number, entry in enumerate((chapter.entry for chapter in chapters), 1):
+    lines = ["## All lessons, in reading order", ""]
+    for entry in (chapter.entry for chapter in chapters):
         # A link without words has the heading of its page.
         name = f"[]({lessons[entry.name]})" if entry.name in lessons else f"{entry.name} (not executed yet)"
-        lines.append(f"| {number} | {name} | {entry.shows} | {entry.minutes:g} |")
-    missing = "`./run_all.sh lessons` executes lessons. Then build the book again."
-    rest = ["", missing, ""] if len(lessons) < len(chapters) else [""]
-    return "\n".join(["## All lessons, in reading order", "", *lines, *rest])
+        lines.append(f"1. {name}: {entry.shows}. *{entry.minutes:g} min*")
+    words = "The minutes are what a notebook takes to run on two cores."
+    if len(lessons) < len(chapters):
+        words += " `./run_all.sh lessons` executes lessons. For any notebook see [the sweep](docs/sweep.md)."
+    return "\n".join([*lines, "", words, ""])
 
 
 def sweep_page(sweep: Sweep, origin: str, beside: Mapping[str, str], notebooks: Mapping[Path, str]) -> str:
