@@ -19,6 +19,12 @@ class Entry:
 READING_ORDER = (
     Entry("the_prior", "the target of the KL term, and what the term charges, before any model", 0.1, "notebook"),
     Entry(
+        "vae_from_scratch",
+        "the whole model in 80 lines of Keras, why the noise comes from outside, and a copy with blanks to fill",
+        3,
+        "notebook",
+    ),
+    Entry(
         "elbo_and_kl",
         "surprise, KL and the ELBO, each formula beside a number; the variance of the pixels is a weight on the KL",
         1.3,
