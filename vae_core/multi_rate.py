@@ -15,6 +15,7 @@ import numpy as np
 from keras import layers, ops
 
 from vae_core.data import IMAGE_SHAPE
+from vae_core.errors import InputError
 from vae_core.likelihoods import BERNOULLI, Likelihood
 from vae_core.models import VAE, build_vae, reference_vae
 
@@ -30,7 +31,11 @@ def knots(least: float, collapse_weight: float) -> np.ndarray:
     They are evenly spaced from 0.3 collapse weights on, where units die one by one, and in their logarithm below.
 
     least: the smallest weight, above 0; collapse_weight: above which no unit lives (`vae_core.collapse`)
+
+    Raises InputError for a least weight that is not in the lower part.
     """
+    if not 0 < least < 0.3 * collapse_weight:
+        raise InputError(f"the smallest weight must be above 0 and below {0.3 * collapse_weight:.3g}, not {least:g}")
     low = np.geomspace(least, 0.3 * collapse_weight, LOW_KNOTS, endpoint=False)
     return np.concatenate([low, np.linspace(0.3, 1.25, HIGH_KNOTS) * collapse_weight])
 
@@ -209,12 +214,18 @@ def at_weight(multi_rate: MultiRateVAE, kl_weight: float) -> VAE:
         likelihood=multi_rate.likelihood,
         latent_dim=decoder.input_shape[0][1],
     )
-    for gated, plain in ((encoder, vae.encoder), (decoder, vae.decoder)):
+    turn(vae, multi_rate, kl_weight)
+    return vae
+
+
+def turn(vae: VAE, multi_rate: MultiRateVAE, kl_weight: float) -> None:
+    """Make an `at_weight` of the network that of another weight."""
+    vae.kl_weight = kl_weight
+    for gated, plain in ((multi_rate.encoder, vae.encoder), (multi_rate.decoder, vae.decoder)):
         for dense, target in zip(_dense_layers(gated), _dense_layers(plain), strict=True):
             kernel, bias = dense.get_weights()
             gain, shift = gate_at(gated, dense.name, kl_weight)
             target.set_weights([gain * kernel, gain * bias + shift])
-    return vae
 
 
 def gate_at(network: keras.Model, dense: str, kl_weight: float) -> tuple[np.ndarray, np.ndarray]:

@@ -27,6 +27,7 @@ SMALLEST = {
     "seed": 0,
     "seeds": 1,
     "conv_seeds": 0,
+    "variant_seeds": 0,
     "threads": 1,
     "samples": 2,
     "height": 100,
@@ -44,9 +45,10 @@ LARGEST_WHOLE = 2**31 - 1  # TensorFlow counts in 32 bits
 LARGEST_REAL = float(np.finfo(np.float32).max)  # what a model's arithmetic holds
 WHOLE = (
     *("epochs", "start_epochs", "linear_steps", "batch_size", "hidden_units", "latent_dim", "seed", "seeds"),
-    *("conv_seeds", "threads", "samples", "height", "pixels", "channels", "kl_warmup_epochs", "kl_cycles"),
+    *("conv_seeds", "variant_seeds", "threads", "samples", "height", "pixels", "channels"),
+    *("kl_warmup_epochs", "kl_cycles"),
 )
-POSITIVE = ("learning_rate", "variance", "reconstruction_factor", "pixel_variance", "kl_ramp")
+POSITIVE = ("least_kl_weight", "learning_rate", "variance", "reconstruction_factor", "pixel_variance", "kl_ramp")
 
 
 def check_parameters(numbers: Mapping[str, object]) -> None:

@@ -1,0 +1,1 @@
+"""The lesson `one_network_every_weight`."""
