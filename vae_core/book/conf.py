@@ -12,9 +12,8 @@ html_theme = "sphinx_book_theme"
 
 nb_execution_mode = "off"
 nb_render_markdown_format = "myst"  # else tables in outputs are printed as pipes
-nb_mime_priority_overrides = [("html", "image/gif", 0)]
 nb_code_prompt_show, nb_code_prompt_hide = "Show the code", "Hide the code"
-nb_ipywidgets_js = {}
+nb_ipywidgets_js = {}  # they come from a server
 myst_enable_extensions = ["dollarmath", "amsmath"]
 myst_heading_anchors = 3
 
