@@ -229,11 +229,11 @@ def train(kl_weight):
 trained = {kl_weight: train(kl_weight) for kl_weight in (0.1, 1.0, 10.0)}
 
 figure, panels = plt.subplots(1, 2, figsize=(9, 4), layout="constrained")
-for axes, term, scale in zip(panels, ("distortion", "rate"), ("linear", "log"), strict=True):
-    for style, (kl_weight, (_, _, history)) in zip(("C0--", "k-", "C1:"), trained.items(), strict=True):
-        axes.plot(history["epoch"], history[f"val_{term}"], style, linewidth=2, label=f"kl_weight {kl_weight:g}")
-    axes.set(title=f"{data.name}: validation images", xlabel="epoch", ylabel=f"{term} [nats/image]", yscale=scale)
-    axes.legend()
+figure.suptitle(f"{data.name}: validation images")
+for axes, term in zip(panels, ("distortion", "rate"), strict=True):
+    for style, (kl_weight, (*_, history)) in zip(("C0.--", "k.-", "C1.:"), trained.items(), strict=True):
+        history.plot("epoch", f"val_{term}", ax=axes, style=style, linewidth=2, label=f"kl_weight {kl_weight:g}")
+    axes.set(ylabel=f"{term} [nats/image]", xticks=range(0, epochs + 1, max(1, epochs // 5)))
 
 # %% [markdown]
 # <details><summary>Answer</summary>
