@@ -22,8 +22,9 @@ def picture(kind: str) -> str:
     return base64.b64encode(file.getvalue()).decode()
 
 
-def output(**data: str):
-    return v4.new_output("execute_result", {kind.replace("_", "/"): text for kind, text in data.items()})
+def output(kind: str, content: str, **metadata: str):
+    data = {kind: content, "text/plain": "words"}
+    return v4.new_output("execute_result", data, metadata={kind: metadata} if metadata else {})
 
 
 def write_notebook(file: Path, *cells) -> None:
@@ -49,13 +50,13 @@ def write_results(folder: Path) -> Path:
             "A formula, $\\mathrm{KL} = \\tfrac12 \\mu^2$, a [lesson](bug_gallery.ipynb), [its source](the_prior.py), "
             "[a point](../kl_sweep/mnist/explorer.html#weight=10&z=1.2,-0.4) and [a page](../docs/sweep.md#options)."
             "\n\n$$\\boldsymbol{z} \\sim \\mathcal{N}(0, I)$$\n\n"
-            "<details><summary>The answer</summary>\n\n*39.3 %*\n\n</details>"
+            "<details><summary>The answer</summary>\n\n*39.3 %*\n\n</details>\n\n## The target cloud"
         ),
         trap,
         long,
-        v4.new_code_cell("picture", outputs=[output(image_png=picture("png"), text_plain="picture")]),
-        v4.new_code_cell("motion", outputs=[output(image_gif=picture("gif"), text_plain="motion")]),
-        v4.new_code_cell("table", outputs=[output(text_markdown="| a |\n|--:|\n| 0.393 |", text_plain="table")]),
+        v4.new_code_cell("picture", outputs=[output("image/png", picture("png"))]),
+        v4.new_code_cell("motion", outputs=[output("image/gif", picture("gif"), alt="Two greys")]),
+        v4.new_code_cell("table", outputs=[output("text/markdown", "| a |\n|--:|\n| 0.393 |")]),
     )
     write_lesson(folder / "lessons" / "bug_gallery.ipynb", "A gallery of mistakes")
     sweep_dir = folder / "kl_sweep" / "mnist"

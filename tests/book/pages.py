@@ -1,4 +1,4 @@
-"""Every page of a book in Chromium: what it requests, which of its links are dead, how wide it is.
+"""Every page of a book in Chromium: what it requests, which of its links are dead, how wide it is, and more.
 
 python -m tests.book.pages results/book
 """
@@ -14,6 +14,7 @@ from selenium import webdriver
 from tests.browser import offline_browser, resize, script, use_scheme, wait
 
 LINKS = "return [...document.querySelectorAll('a[href], img[src], link[href], script[src]')].map(e => e.href || e.src)"
+MUTE = "return [...document.images].map(i => i.alt).filter(words => !words || words.includes('_images/'))"
 COUNT = "return document.querySelectorAll(arguments[0]).length"
 FORMULAS = (".math", ".math mjx-container", "mjx-merror, [data-mjx-error]")  # written, drawn, not understood
 ANCHORS = "return [...document.querySelectorAll('[id]')].map(e => e.id)"
@@ -65,13 +66,14 @@ def dead_links(links: dict[Path, list[str]], anchors: dict[Path, set[str]]) -> l
 
 def faults(driver: webdriver.Chrome, book: Path) -> dict[str, list]:
     """All that is wrong with a book: see the functions above; and pages that are wider than a phone."""
-    links, anchors, wide, unset = {}, {}, [], []
+    links, anchors, wide, unset, mute = {}, {}, [], [], []
     for page in pages_of(book):
         show(driver, page, width=360)
         links[page.resolve()] = script(driver, LINKS)
         anchors[page.resolve()] = set(script(driver, ANCHORS))
         if (width := script(driver, "return document.documentElement.scrollWidth")) > 360:
             wide.append((page.name, width))
+        mute += [(page.name, words) for words in script(driver, MUTE)]
         formulas, drawn, wrong = (script(driver, COUNT, selector) for selector in FORMULAS)
         if formulas != drawn or wrong:
             unset.append((page.name, formulas, drawn, wrong))
@@ -81,6 +83,7 @@ def faults(driver: webdriver.Chrome, book: Path) -> dict[str, list]:
         "dead links": dead_links(links, anchors),
         "wide": wide,
         "formulas": unset,
+        "pictures without words": mute,
         "errors": errors,
     }
 

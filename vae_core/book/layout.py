@@ -5,13 +5,11 @@ import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-import nbformat
-
 from vae_core import runs
 from vae_core.book import pages
 from vae_core.book.found import EXPLORER, EXPLORER_FILE, RUN_FILE, SWEEPS, Chapter, Sweep
 from vae_core.book.links import Links, address_in
-from vae_core.errors import InputError
+from vae_core.book.notebook import page_of
 from vae_core.report.collect import REPORT_FILE
 from vae_core.report.published import LESSONS, PUBLISHED
 
@@ -24,7 +22,6 @@ TEACH = {  # for those who teach; all other pages of docs/ are for those who run
     PUBLISHED / "tutorials.md": "docs/tutorials.md",
 }
 EXPLORER_PICTURES = ("explorer.png", "decoder_manifolds.png")  # beside an explorer; the first that is there is shown
-LONG = 6  # lines of code; a cell with more is folded
 
 
 def lay_out(links: Links, built: Path, chapters: Sequence[Chapter], sweeps: Sequence[Sweep]) -> None:
@@ -142,23 +139,7 @@ def _write_index(
 
 
 def _write_notebook(file: Path, page: str, links: Links, title: str = "") -> None:
-    """A notebook with its links, long code folded, and below its heading where it was executed.
-
-    title: the heading, if it is not to be the notebook's own. Raises InputError if the file is no notebook.
-    """
-    try:
-        notebook = nbformat.read(file, nbformat.NO_CONVERT)
-        texts = [cell for cell in notebook.cells if cell.cell_type == "markdown"]
-        heading, _, rest = texts[0].source.partition("\n")
-    except (ValueError, TypeError, AttributeError, KeyError, IndexError):
-        raise InputError(f"{file} is no notebook: execute it again, or move it away") from None
-    texts[0].source = "\n".join([f"# {title}" if title else heading, "", _origin(file), rest])
-    for cell in texts:
-        cell.source = links.rewritten(cell.source, page, [file.parent, runs.NOTEBOOKS])
-    for cell in notebook.cells:
-        if cell.cell_type == "code" and len(cell.source.splitlines()) > LONG:
-            cell.metadata["tags"] = [*cell.metadata.get("tags", []), "hide-input"]
-    _write(links.source / page, nbformat.writes(notebook))
+    _write(links.source / page, page_of(file, page, links, _origin(file), title))
 
 
 def _origin(file: Path) -> str:

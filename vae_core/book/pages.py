@@ -6,7 +6,7 @@ from pathlib import Path
 
 from vae_core.book.found import EXPLORER, Chapter, Sweep
 from vae_core.book.links import link
-from vae_core.report.captions import caption
+from vae_core.report.captions import images
 from vae_core.report.collect import REPORT
 
 COLUMNS = ("distortion", "rate", "negative_elbo", "mutual_information")
@@ -67,7 +67,7 @@ def sweep_page(sweep: Sweep, origin: str, beside: Mapping[str, str], notebooks: 
         weight = f"{setting['kl_weight']:g}"
         weight = f"[{weight}]({notebooks[folder]})" if folder in notebooks else weight
         lines.append(f"| {weight} | {setting['seed']} | {' | '.join(f'{measured[name]:.2f}' for name in columns)} |")
-    parts = [f"# Runs: {sweep.name}", origin, caption(sweep.runs)]
+    parts = [f"# Runs: {sweep.name}", origin, f"{images(sweep.runs)}; one row per run, nats per image."]
     parts += [" · ".join(link(name, address) for name, address in beside.items())]
     parts += ["A weight that is a link leads to the notebook of its run, with its figures."] if notebooks else []
     return "\n\n".join([*parts, "\n".join(lines), ""])
