@@ -38,6 +38,7 @@
 sweep_dir: str = ""  # a sweep of separate runs, such as results/kl_sweep/mnist; empty: the published MNIST sweep
 least_kl_weight: float = 0.02  # the smallest weight that the network learns, above 0
 variant_seeds: int = 3  # so many seeds of the sweep, for the network without one of its parts; 0 leaves that out
+keep_in: str = ""  # a sweep whose report and explorer are to show the network; empty: it is not kept
 threads: int = 2  # so many trainings run side by side, on one CPU thread each
 data_dir: str = ""  # folder with mnist/ or fashion_mnist/ in it; empty: VAE_DATA_DIR, the cache, a download
 
@@ -56,6 +57,7 @@ numbers = {"least_kl_weight": least_kl_weight, "variant_seeds": variant_seeds, "
 parameters.check_parameters(numbers)
 training.use_threads(1)
 pd.set_option("display.max_colwidth", None)
+place = plan.place_for(keep_in)
 runs = published.read_sweep(published.sweep_folder(sweep_dir))
 settings = plan.shared_settings(runs)
 epochs = settings["epochs"]
@@ -123,7 +125,7 @@ figures.unit_rates(networks, runs, epochs, weights, f"{names}: rates of the late
 # means of the latent units. Units for all weights, or units for some? And what do the gates do where a unit dies?
 
 # %%
-figures.gates(measures.longest(networks), knots, weights, f"{names}: gains, first seed, longer training")
+figures.gates(networks[measures.longest(networks)], knots, weights, f"{names}: gains, first seed, longer training")
 
 # %% [markdown]
 # ## What made the difference
@@ -171,3 +173,10 @@ measures.separate_differences(separate, networks, epochs)
 
 # %%
 measures.seconds_table(networks, runs, epochs)
+
+# %% [markdown]
+# The network of the first seed, longer training, can be kept beside the runs: then the sweep's report shows its curve,
+# and its explorer has every weight on the slider. Make both anew with `python -m vae_core.sweep` and the same options.
+
+# %%
+Markdown(measures.keep(networks, place))

@@ -238,5 +238,15 @@ def gate_at(network: keras.Model, dense: str, kl_weight: float) -> tuple[np.ndar
     return np.asarray(gain)[0], np.asarray(shift)[0]
 
 
+def layers_of(multi_rate: MultiRateVAE) -> dict[str, dict[str, np.ndarray]]:
+    """Each Dense layer and its gate: kernel (inputs, units), bias (units,), gain and shift (knots, units), by name."""
+    found = {}
+    for network in (multi_rate.encoder, multi_rate.decoder):
+        for dense in _dense_layers(network):
+            arrays = [*dense.get_weights(), *network.get_layer(f"{dense.name}{GATE}").get_weights()]
+            found[f"{network.name}.{dense.name}"] = dict(zip(("kernel", "bias", "gain", "shift"), arrays, strict=True))
+    return found
+
+
 def _dense_layers(network: keras.Model) -> list[layers.Dense]:
     return [layer for layer in network.layers if isinstance(layer, layers.Dense)]

@@ -18,6 +18,7 @@ from vae_core.lessons.one_network_every_weight import measures as lesson
 from vae_core.lessons.one_network_every_weight.model import AS_IT_IS, SEPARATE, VARIANTS, Trained, Training
 from vae_core.models import VAE
 from vae_core.multi_rate import LEARNING_RATE, Gate
+from vae_core.network_file import read_network
 
 NOTEBOOK = runs.PROJECT / "notebooks" / "one_network_every_weight.ipynb"
 SETTINGS = {"epochs": 1, "batch_size": 100, "hidden_units": 4, "latent_dim": 2, "learning_rate": 1e-3}
@@ -56,7 +57,7 @@ def networks(excess: dict[int, float], variant=AS_IT_IS, epochs=1, weights=WEIGH
             }
             for w in weights
         ]
-        found[Training(variant, seed, epochs, KNOTS, tuple(weights))] = Trained(pd.DataFrame(rows), {}, [], 5.0)
+        found[Training(variant, seed, epochs, KNOTS, tuple(weights))] = Trained(pd.DataFrame(rows), {}, 5.0)
     return found
 
 
@@ -193,6 +194,13 @@ def test_runs_of_several_lengths_or_of_one_weight_are_refused(tmp_path):
         plan.dataset_of(runs.Runs(changed, found.measures, found.folders), "")
 
 
+def test_a_network_is_kept_only_in_a_folder_that_is_there(tmp_path):
+    assert plan.place_for("") is None
+    assert plan.place_for(str(tmp_path)) == tmp_path
+    with pytest.raises(InputError, match="keep_in nowhere is not there"):
+        plan.place_for("nowhere")
+
+
 def test_left_out_variants_leave_a_sentence():
     assert "left out" in figures.variants({}, "title").data
     assert lesson.variant_table({}).empty
@@ -216,7 +224,7 @@ def test_figures_show_a_dot_and_its_interval_for_each_weight(tmp_path):
 def test_the_notebook_compares_real_networks_with_runs(tmp_path, monkeypatch):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "cache"))
     found = made_up_runs(tmp_path / "sweep", seeds=(0,))
-    options = {"sweep_dir": "sweep", "variant_seeds": 0, "threads": 1}
+    options = {"sweep_dir": "sweep", "variant_seeds": 0, "threads": 1, "keep_in": "sweep"}
     run = partial(execute_notebook, NOTEBOOK, tmp_path / "out.ipynb", options, cwd=tmp_path)
     run()
     assert_publishable(tmp_path / "out.ipynb")
@@ -224,3 +232,6 @@ def test_the_notebook_compares_real_networks_with_runs(tmp_path, monkeypatch):
     outputs = [output.data for cell in cells for output in cell.get("outputs", []) if "data" in output]
     assert sum("image/png" in data for data in outputs) == 4
     assert len(list(tmp_path.rglob("output.pkl"))) == len(plan.one_network(found, KNOTS)) == 2
+    network = read_network(tmp_path / "sweep")
+    assert (network.about["seed"], network.about["epochs"]) == (0, 2)
+    assert list(network.curve["kl_weight"]) == sorted({*network.knots, *WEIGHTS})

@@ -7,6 +7,7 @@ import pytest
 from tests.made_up import runs_of, sweep_of
 from vae_core.errors import InputError
 from vae_core.explorer.page import explorer_page
+from vae_core.network_file import ARRAYS, LAYERS, PARTS, OneNetwork, write_network
 from vae_core.report import claims, findings, sheets, tables
 from vae_core.report.diverged import diverged, diverged_runs, sound
 from vae_core.runs import Runs, file_hashes, read_json, write_json
@@ -110,6 +111,23 @@ def test_a_diverged_run_is_in_no_sheet(tmp_path, monkeypatch, capsys):
     assert max(*places[:, 1], axes.get_ylim()[1]) < 300
     said = capsys.readouterr().err
     assert "diverged, and so in no figure: kl_weight 0, seed 0\n" in said
+
+
+def test_the_plane_has_the_curve_of_the_one_network_where_there_is_one(tmp_path, monkeypatch, capsys):
+    drawn = []
+    monkeypatch.setattr(sheets, "_save_sheet", lambda sweep_dir, name, figure: drawn.append((name, figure)))
+    monkeypatch.setattr(sheets, "_loss_curves", lambda shown: None)
+    curve = pd.DataFrame({"kl_weight": [1.0, 4.0], "rate": [6.0, 4.0], "distortion": [150.0, 160.0]})
+    layers = {name: dict.fromkeys(PARTS, np.zeros((2, 2))) for name in LAYERS}
+    write_network(tmp_path, OneNetwork(np.array([0.1, 4.0]), layers, curve, {"seed": 0}))
+    sheets.draw_sheets(tmp_path, sweep_with())
+    axes = dict(drawn)["rate_distortion"].axes[0]
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["one network for every weight"]
+    assert any(np.array_equal(line.get_xydata(), [[6, 150], [4, 160]]) for line in axes.lines)
+    (tmp_path / ARRAYS).write_bytes(b"")
+    sheets.draw_sheets(tmp_path, sweep_with())
+    assert dict(drawn)["rate_distortion"].axes[0].get_legend() is None
+    assert "is damaged: make the network again" in capsys.readouterr().err
 
 
 def test_of_many_weights_twelve_have_a_panel():

@@ -22,16 +22,18 @@ from vae_core.figures.style import new_figure, weight_colors
 from vae_core.runs import Runs
 
 LINES = 12  # of equal negative ELBO, at most, on the left and again at the top
-FLOOR, LIMIT, GREY = "#bd1f01", "#832db6", "#888888"
+FLOOR, LIMIT, GREY, CURVE = "#bd1f01", "#832db6", "#888888", "#e76300"
 
 
-def rate_distortion(runs: Runs) -> Figure:
+def rate_distortion(runs: Runs, curve: pd.DataFrame | None = None) -> Figure:
     """Every run in the plane of rate and distortion, with lines of equal negative ELBO and the limits of the plane.
 
     The floor is the least distortion of any decoder; that of a density is far below all runs and not shown. The corner
     is the code that says nothing, at rate 0. Beyond ln N nats, N being the number of test images, a rate cannot be
     information about which image it was. Weights are written beside their runs where there is room, those at both ends
     first.
+
+    curve: `rate` and `distortion` of the one network for every weight, drawn as a line
     """
     measures, kl_weight = runs.measures, runs.settings["kl_weight"]
     first = measures.iloc[0]
@@ -54,6 +56,9 @@ def rate_distortion(runs: Runs) -> Figure:
     limit_line = axes.axvline(limit, color=LIMIT, linestyle="--", linewidth=1.5)
     axes.annotate(f"  ln N = {limit:.2f}", (limit, floor + 0.12 * (corner - floor)), color=LIMIT)
     axes.scatter([0], [corner], marker="X", s=110, color="black", zorder=3)
+    if curve is not None:
+        axes.plot(curve["rate"], curve["distortion"], color=CURVE, label="one network for every weight")
+        axes.legend(loc="center right", frameon=False)
     groups = measures.groupby(kl_weight)
     for color, (_, points) in zip(weight_colors(len(groups)), groups, strict=True):
         dots = {"s": 60, "color": color, "edgecolors": "black", "linewidths": 0.5, "zorder": 2}

@@ -9,6 +9,7 @@ import pandas as pd
 from IPython.display import Image, Markdown
 from matplotlib.figure import Figure
 
+from vae_core.errors import InputError
 from vae_core.figures import panels
 from vae_core.figures import sweep as sheets
 from vae_core.figures.collapse import collapse
@@ -18,6 +19,7 @@ from vae_core.figures.panels import shown_codes, shown_dimensions
 from vae_core.figures.plane import rate_distortion
 from vae_core.figures.style import covering_square
 from vae_core.latent import mean_rates, share_within
+from vae_core.network_file import read_network
 from vae_core.report.diverged import diverged, diverged_runs, sound
 from vae_core.report.tables import collapse_weights, loss_table, loss_table_page, ranked_rates
 from vae_core.runs import Latent, Runs, read_dataset, read_history, read_latent, replace_file
@@ -55,7 +57,7 @@ def draw_sheets(sweep_dir: Path, runs: Runs) -> None:
     if not runs.folders:
         return
     losses = loss_table(runs)
-    _save_sheet(sweep_dir, "rate_distortion", rate_distortion(runs))
+    _save_sheet(sweep_dir, "rate_distortion", rate_distortion(runs, _curve(sweep_dir)))
     if {"mutual_information", "marginal_kl"} <= set(runs.measures):  # no run has one that was not finite
         _save_sheet(sweep_dir, "rate_split", sheets.rate_split(losses, np.log(runs.measures["images"].iloc[0])))
     active = runs.by_seed()["active_units"]
@@ -118,6 +120,16 @@ def _drawable(runs: Runs) -> Runs:
     if names := diverged_runs(runs):
         print(f"diverged, and so in no figure: {names}", file=sys.stderr)
     return sound(runs)
+
+
+def _curve(sweep_dir: Path) -> pd.DataFrame | None:
+    """Of the one network for every weight, where the sweep has one; a damaged one is told and left out."""
+    try:
+        network = read_network(sweep_dir)
+    except InputError as error:
+        print(error, file=sys.stderr)
+        return None
+    return network and network.curve
 
 
 def _source(shown: Runs) -> str:

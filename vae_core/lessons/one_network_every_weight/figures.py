@@ -129,16 +129,16 @@ def gates(trained: Trained, knots: Sequence[float], weights: Sequence[float], ti
     weights: predicted, above which the first, second, ... unit is dead
     """
     figure, panels = new_figure(10, 4.8, columns=3)
-    top = np.quantile([trained.gates[layer, "hidden"] for layer in ("encoder", "decoder")], 0.99)
+    top = np.quantile([trained.layers[f"{network}.hidden"]["gain"] for network in ("encoder", "decoder")], 0.99)
     for axes, network in zip(panels, ("encoder", "decoder"), strict=False):
-        gain = trained.gates[network, "hidden"]  # (knots, units)
+        gain = trained.layers[f"{network}.hidden"]["gain"]  # (knots, units)
         order = np.argsort((gain * np.log(knots)[:, None]).sum(axis=0) / np.abs(gain).sum(axis=0))
         image = axes.pcolormesh(knots, np.arange(gain.shape[1]), gain.T[order], vmin=0, vmax=top, cmap="viridis")
         axes.set(xscale="log", xlabel="kl_weight", title=f"{network}: hidden units")
         axes.xaxis.set_major_formatter("{x:g}")
     panels[0].set_ylabel("unit, in order of its gate")
     figure.colorbar(image, ax=panels[:2], location="bottom", label="gain", shrink=0.6)
-    for unit, gain in enumerate(trained.gates["encoder", "mean"].T):
+    for unit, gain in enumerate(trained.layers["encoder.mean"]["gain"].T):
         label = f"z[{unit}]" if len(weights) <= 5 else None
         panels[2].plot(knots, gain, color=LINE_COLORS[unit % 5], linestyle=LINE_STYLES[unit % 5], label=label)
     for weight in weights:

@@ -1,12 +1,14 @@
 """The one network beside the separate runs: differences in the objective, with their intervals over seeds."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from vae_core.lessons.one_network_every_weight.model import AS_IT_IS, SEPARATE, Trained, Training
+from vae_core.lessons.one_network_every_weight.model import AS_IT_IS, SEPARATE, Trained, Training, kept
 from vae_core.lessons.one_network_every_weight.plan import TIMES
+from vae_core.network_file import ABOUT, ARRAYS, write_network
 from vae_core.runs import RECORD, Runs, read_json
 from vae_core.statistics import Difference, paired_difference
 
@@ -104,9 +106,18 @@ def variant_table(effects: Mapping[str, Mapping[float, Difference]]) -> pd.DataF
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("without, or with").rename_axis(columns="kl_weight")
 
 
-def longest(networks: Networks) -> Trained:
+def longest(networks: Networks) -> Training:
     """The network of the first seed that was trained longest."""
-    return networks[max(networks, key=lambda training: (training.epochs, -training.seed))]
+    return max(networks, key=lambda training: (training.epochs, -training.seed))
+
+
+def keep(networks: Networks, folder: Path | None) -> str:
+    """Write the `longest` network into the folder of a sweep, and say so; without a folder nothing."""
+    if not folder:
+        return "It was not kept: `keep_in` is empty."
+    training = longest(networks)
+    write_network(folder, kept(training, networks[training]))
+    return f"Kept as `{ABOUT}` and `{ARRAYS}`."
 
 
 def separate_differences(separate: Networks, networks: Networks, epochs: int) -> pd.DataFrame:

@@ -23,12 +23,13 @@ from vae_core.multi_rate import (
     MultiRateVAE,
     at_weight,
     averaging_adam,
-    gate_at,
     gated_decoder,
     gated_encoder,
+    layers_of,
     multi_rate_vae,
     turn,
 )
+from vae_core.network_file import OneNetwork
 from vae_core.side_by_side import stop_if_alone
 from vae_core.statistics import numbered
 from vae_core.training import train, use_threads
@@ -40,7 +41,6 @@ NO_AVERAGE, LOW_RATE = "no average of the network's weights", "the learning rate
 ALL_OF_THE_PAPER = "the paper's gates, even weights, no average, that learning rate"
 SEPARATE = "a separate run, trained in the same way"
 MODULES = ("models", "multi_rate", "losses", "likelihoods", "training", "noise")  # of vae_core, that decide the numbers
-GATED = (("encoder", "hidden"), ("encoder", "mean"), ("encoder", "log_var"), ("decoder", "hidden"))
 
 
 @dataclass(frozen=True)
@@ -68,14 +68,12 @@ class Trained:
     """What a training has led to.
 
     curve: a row for each weight, with what `measure` returns
-    gates: gain of each unit at each knot, (knots, units), by network and layer, of the layers in GATED
-    weights: of encoder and decoder, as Keras has them
+    layers: of the network as it is, kernel, bias, gain and shift of each Dense layer, as `OneNetwork` has them
     seconds: that the training took
     """
 
     curve: pd.DataFrame
-    gates: dict[tuple[str, str], np.ndarray]
-    weights: list[np.ndarray]
+    layers: dict[str, dict[str, np.ndarray]]
     seconds: float
 
 
@@ -224,8 +222,13 @@ def train_one(
     seconds = time.perf_counter() - start
     curve = pd.DataFrame(measure(plain, data) for plain in at_each(vae, training.kl_weights))
     curve.insert(0, "kl_weight", training.kl_weights)  # Keras would round them
-    weights = [*vae.encoder.get_weights(), *vae.decoder.get_weights()]
-    return Trained(curve, gains(vae, training), weights, seconds)
+    return Trained(curve, layers_of(vae) if training.variant == AS_IT_IS else {}, seconds)
+
+
+def kept(training: Training, trained: Trained) -> OneNetwork:
+    """The network as the files of a sweep have it; a network as it is."""
+    about = {"seed": training.seed, "epochs": training.epochs, "training_seconds": round(trained.seconds, 3)}
+    return OneNetwork(np.array(training.knots), trained.layers, trained.curve, about)
 
 
 def at_each(vae: VAE, kl_weights: Sequence[float]) -> Iterator[VAE]:
@@ -251,14 +254,4 @@ def measure(vae: VAE, dataset: Dataset) -> dict[str, float]:
         **{name: float(np.mean(found[name])) for name in ("distortion", "rate", "objective")},
         "active_units": measures.active_units(mean),
         **numbered("rate", np.sort(latent.mean_rates(mean, log_var))[::-1]),
-    }
-
-
-def gains(vae: VAE, training: Training) -> dict[tuple[str, str], np.ndarray]:
-    """The gain of each unit at each knot, (knots, units), by network and layer."""
-    if training.variant == SEPARATE:
-        return {}
-    return {
-        (network, layer): np.array([gate_at(getattr(vae, network), layer, knot)[0] for knot in training.knots])
-        for network, layer in GATED
     }

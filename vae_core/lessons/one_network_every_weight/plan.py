@@ -1,6 +1,7 @@
 """Which networks are trained, at which weights they are measured, and with which runs they are compared."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -8,7 +9,7 @@ from vae_core.data import load_dataset
 from vae_core.dataset import Dataset
 from vae_core.errors import InputError
 from vae_core.lessons.one_network_every_weight.model import AS_IT_IS, SEPARATE, VARIANTS, Training
-from vae_core.runs import Runs
+from vae_core.runs import Runs, user_folder
 from vae_core.settings import DEFAULTS
 
 SHARED = ("epochs", "batch_size", "hidden_units", "latent_dim", "learning_rate")  # settings of the network and the runs
@@ -90,6 +91,15 @@ def separate(runs: Runs, knots: Sequence[float], number: int) -> list[Training]:
         for weight in chosen
         for seed in seeds(runs)[:number]
     ]
+
+
+def place_for(keep_in: str) -> Path | None:
+    """The folder of a sweep in which the network is to be kept; None for none. Raises InputError if it is no folder."""
+    if not keep_in:
+        return None
+    if not (folder := user_folder(keep_in, "keep_in")).is_dir():
+        raise InputError(f"keep_in {keep_in} is not there: name the folder of a sweep, such as results/kl_sweep/mnist")
+    return folder
 
 
 def epochs(runs: Runs) -> int:
