@@ -53,6 +53,12 @@ READING_ORDER = (
         150,
         "notebook",
     ),
+    Entry(
+        "one_network_every_weight",
+        "one network trained for all weights at once, beside a run for each: as good, where not, and what makes it so",
+        60,
+        "notebook",
+    ),
     Entry("dense_vae_fashion", "tutorial 000: a forgotten mean, and a grid between codes", 6, "run"),
     Entry(
         "conv_vae_binarized_mnist",
