@@ -58,7 +58,7 @@ def rate_distortion(runs: Runs, curve: pd.DataFrame | None = None) -> Figure:
     axes.scatter([0], [corner], marker="X", s=110, color="black", zorder=3)
     if curve is not None:
         axes.plot(curve["rate"], curve["distortion"], color=CURVE, label="one network for every weight")
-        axes.legend(loc="center right", frameon=False)
+        axes.legend(loc=(0.72, 0.28), framealpha=1, edgecolor="none")  # below all runs
     groups = measures.groupby(kl_weight)
     for color, (_, points) in zip(weight_colors(len(groups)), groups, strict=True):
         dots = {"s": 60, "color": color, "edgecolors": "black", "linewidths": 0.5, "zorder": 2}
