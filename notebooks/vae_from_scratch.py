@@ -14,9 +14,9 @@
 # is hidden. All other lessons take the same model from `vae_core`. Do the two give the same numbers? The last section
 # compares them.
 #
-# You need to have trained a network with Keras. Afterwards, write the model yourself:
-# [exercises/vae_from_scratch.ipynb](exercises/vae_from_scratch.ipynb) has the same cells with blanks, and checks that
-# say what is wrong.
+# You need to have trained a network with Keras. The notebook runs for about 3 minutes on two cores. Afterwards, write
+# the model yourself: `notebooks/exercises/vae_from_scratch.ipynb` has the same cells with blanks, and checks that say
+# what is wrong.
 
 # %% tags=["parameters"]
 dataset: str = "auto"  # a data set (mnist, fashion_mnist, digits), or auto: mnist if it is available, else digits
@@ -93,10 +93,10 @@ def draw(mean, log_var, noise):
 
 # %% [markdown]
 # Why must the noise come from outside? Below, an encoder and a decoder with new weights see the same images three
-# times, with three kinds of draw. The table shows the size of the gradient that reaches the encoder's two outputs from
-# each term of the loss. "None" means that no path leads there. Look at the second row. Which term still tells the
-# encoder what to do, and what kind of code would training end with? And what would it do to the log-variance in the
-# third row?
+# times, with three kinds of draw. The table shows how large a gradient of each term reaches the encoder's two outputs
+# (the root mean square over images and dimensions, in nats). "None" means that no path leads there. Look at the second
+# row. Which term still tells the encoder what to do, and what kind of code would training end with? And what happens to
+# the log-variance in the third row?
 
 # %%
 draws = {

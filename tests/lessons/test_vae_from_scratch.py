@@ -18,6 +18,7 @@ from vae_core.errors import InputError
 from vae_core.execution.notebook import execute_notebook
 from vae_core.lessons.vae_from_scratch import checks, measures
 from vae_core.models import reference_vae
+from vae_core.report.reading_order import READING_ORDER
 
 LESSON = runs.PROJECT / "notebooks" / "vae_from_scratch.py"
 EXERCISE = runs.PROJECT / "notebooks" / "exercises" / "vae_from_scratch.py"
@@ -71,6 +72,11 @@ def solutions(name: str) -> tuple[str, ...]:
 def test_all_code_that_can_be_seen_is_at_most_80_lines():
     assert lines_of_code('def f():\n    """Said."""\n    # said\n\n    return 1  # said\n') == 2
     assert 60 < sum(map(lines_of_code, code_cells(LESSON))) <= MOST_LINES
+
+
+def test_it_says_how_long_it_takes():
+    (entry,) = (entry for entry in READING_ORDER if entry.name == LESSON.stem)
+    assert f"about {entry.minutes:g} minutes on two cores" in " ".join(LESSON.read_text().replace("\n# ", " ").split())
 
 
 def test_the_exercise_is_the_lesson_with_eight_blanks():

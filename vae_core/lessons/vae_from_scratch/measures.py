@@ -22,6 +22,9 @@ GRID = np.linspace(-6, 6, 121)  # of the noise, for integrals; the normal densit
 TARGET = 3.0  # of the f that can be differentiated by hand, (z - TARGET)^2
 TERMS = ("distortion", "rate")
 
+# Each training in the notebook makes compiled functions of its own. TensorFlow warns of that if they are called seldom.
+tf.get_logger().addFilter(lambda record: "tf.function retracing" not in record.getMessage())
+
 
 def gradients_that_arrive(
     encoder: keras.Model, decoder: keras.Model, draws: Mapping[str, Callable], images: np.ndarray, seed: int
