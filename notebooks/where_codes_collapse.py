@@ -199,8 +199,8 @@ figures.rates_near(there_and_back, curves, weights[:2], f"{data.name}: the rate,
 #
 # The law was told from the images. It does not know the network. Does the network know the law? Here is that of
 # tutorial 002 ("Variational Autoencoder" by Antonio Lorenzo, a web page): four convolutions in the encoder, two
-# transposed ones in the decoder. An epoch takes it much longer. So it visits fewer weights, with half of the epochs at
-# each.
+# transposed ones in the decoder. It is first trained at a lower weight, at which a code comes to life. An epoch takes
+# it much longer. So it visits fewer weights, with half of the epochs at each.
 
 # %%
 shape = data.image_shape

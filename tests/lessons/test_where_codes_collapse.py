@@ -139,6 +139,7 @@ def test_walks_go_through_the_predicted_weights(planned):
 def test_the_convolutional_network_walks_through_the_weights_of_both_units_if_it_can_draw_the_images():
     (first, second) = plan.convolutions(WEIGHTS, EFFORT, 2, (28, 28, 1))
     assert first.kl_weights[0] < WEIGHTS[1] < WEIGHTS[0] < first.kl_weights[-1]
+    assert first.start < 0.5 * first.kl_weights[0]
     assert (first.seed, second.seed) == (0, 1)
     assert plan.convolutions(WEIGHTS, EFFORT, 0, (28, 28, 1)) == plan.convolutions(WEIGHTS, EFFORT, 2, (8, 8, 1)) == []
     assert "28 x 28" in figures.convolutional({}, {}, WEIGHTS[:2], "").data

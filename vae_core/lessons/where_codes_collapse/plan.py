@@ -15,7 +15,8 @@ BOTH_WAYS, TEN, MANY, WAKING, REASONS, OTHERS, CONVOLUTIONS = (
     *("both ways", "ten units", "many units", "waking", "reasons", "other likelihoods", "convolutions"),
 )
 BELOW, ABOVE = 0.8, 1.12  # where a walk begins and ends, as shares of the lowest and the highest predicted weight
-CONV_FROM = 0.9  # the same as BELOW, for the convolutional network
+CONV_FROM = 0.9  # the same as BELOW, for the convolutional network,
+CONV_START = 0.25  # which is first trained at a lower weight: at CONV_FROM it may never come to life
 NEAR = (0.85, 1.15)  # the same, around one predicted weight
 LEAST = 0.1  # weight of the walks with many units
 UNITS = (32, 64)  # of them
@@ -109,13 +110,15 @@ def other_likelihoods(laws: Mapping[str, np.ndarray], effort: Effort) -> list[Wa
 def convolutions(weights: np.ndarray, effort: Effort, seeds: int, image_shape: tuple[int, int, int]) -> list[Walk]:
     """The convolutional network up through the weights of its two units; nothing for images that it cannot draw.
 
-    An epoch takes it much longer than the reference model, so it gets fewer.
+    An epoch takes it much longer than the reference model, so it gets fewer. Before the walk it is trained at a weight
+    at which a code comes to life.
     """
     if image_shape != IMAGE_SHAPE:
         return []
     up = _grid(CONV_FROM * weights[1], ABOVE * weights[0], 8)
     shorter = Effort(seeds, math.ceil(effort.start_epochs / 5), math.ceil(effort.epochs / 2))
-    return _of_all_seeds(shorter, CONVOLUTIONS, CONVOLUTIONAL, up, network=CONVOLUTIONAL)
+    walks = _of_all_seeds(shorter, CONVOLUTIONS, CONVOLUTIONAL, up, network=CONVOLUTIONAL)
+    return [replace(walk, start=float(f"{CONV_START * weights[1]:.4g}")) for walk in walks]
 
 
 def amount(plan: Sequence[Walk], dataset: Dataset) -> str:
