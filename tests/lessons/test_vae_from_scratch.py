@@ -238,7 +238,7 @@ def test_a_wrong_decoder_is_told_too(small):
         return names["build"]
 
     activation = "layers.Dense(data.train_images[0].size)", "layers.Dense(data.train_images[0].size, 'sigmoid')"
-    with pytest.raises(InputError, match="build: the decoder gives logits"):
+    with pytest.raises(InputError, match="build: the decoder's logits may be any number"):
         CHECKS["build"](build_with(activation))
     shape = "layers.Reshape(data.image_shape)", ""
     with pytest.raises(InputError, match=re.escape("build: the decoder gives (49,) for one z")):

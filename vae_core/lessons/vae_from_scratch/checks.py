@@ -53,7 +53,7 @@ def encoder_and_decoder(build: Callable, image_shape: tuple[int, int, int]) -> s
     if tuple(logits.shape) != (200, *image_shape):
         raise InputError(f"build: the decoder gives {tuple(logits.shape[1:])} for one z, and an image is {image_shape}")
     if np.min(logits) >= 0:
-        raise InputError("build: the decoder gives logits, which may be any number: its last layer has no activation")
+        raise InputError("build: the decoder's logits may be any number, so its last layer must have no activation")
     return "build is right"
 
 
@@ -65,12 +65,11 @@ def draw(function: Callable) -> str:
         z = _called(function, *code, NOISE)
     if not np.array_equal(z, _called(function, *code, NOISE)):
         raise InputError("draw: it makes noise of its own, so that no two calls agree: use the noise that it is given")
-    deviation = np.exp(LOG_VAR / 2)
+    variance, deviation = np.exp(LOG_VAR), np.exp(LOG_VAR / 2)
     mistakes = {
         "the noise is missing, so that z is the mean": MEAN,
         "the mean is missing": deviation * NOISE,
-        "exp(log_var) is the variance, and the noise takes the deviation: exp(log_var / 2)": MEAN
-        + deviation**2 * NOISE,
+        "exp(log_var) is the variance, and the noise takes the deviation: exp(log_var / 2)": MEAN + variance * NOISE,
         "log_var is not yet a deviation: that is exp(log_var / 2)": MEAN + LOG_VAR * NOISE,
         "log_var / 2 is the logarithm of the deviation: the exp is missing": MEAN + LOG_VAR / 2 * NOISE,
         "the deviation is missing: the noise is to be multiplied by exp(log_var / 2)": MEAN + NOISE,
@@ -85,7 +84,6 @@ def draw(function: Callable) -> str:
 
 def distortion(function: Callable) -> str:
     """Check -log p(x|z) of Bernoulli pixels. Raises InputError with the mistake."""
-
     pixels = _cross_entropy(IMAGES, LOGITS)
     clipped = np.clip(LOGITS, 1e-7, 1 - 1e-7)  # by Keras, which takes them for probabilities
     mistakes = {
@@ -106,7 +104,6 @@ def distortion(function: Callable) -> str:
 
 def rate(function: Callable) -> str:
     """Check the KL of a diagonal Gaussian from the prior. Raises InputError with the mistake."""
-
     variance = np.exp(LOG_VAR)
     rates = (variance + MEAN**2 - 1 - LOG_VAR) / 2  # (ROWS, LATENT_DIM)
     right = rates.sum(axis=1)
