@@ -64,7 +64,7 @@ from IPython.display import Markdown
 from vae_core import parameters, training
 from vae_core.data import load_dataset
 from vae_core.lessons.where_codes_collapse import claims, figures, linear, linear_figures, measures, plan, predictions
-from vae_core.lessons.where_codes_collapse.keeping import take_all
+from vae_core.lessons.where_codes_collapse.walks import take_all
 
 settings = {"batch_size": batch_size, "learning_rate": learning_rate, "hidden_units": hidden_units}
 lengths = {"epochs": epochs, "start_epochs": start_epochs, "linear_steps": linear_steps}

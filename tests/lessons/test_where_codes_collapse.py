@@ -11,7 +11,7 @@ from tests.test_notebooks import assert_publishable
 from vae_core import runs
 from vae_core.data import load_dataset
 from vae_core.execution.notebook import execute_notebook
-from vae_core.lessons.where_codes_collapse import claims, figures, keeping, measures, plan, predictions, walks
+from vae_core.lessons.where_codes_collapse import claims, figures, measures, plan, predictions, walks
 from vae_core.lessons.where_codes_collapse.walks import TANH, Walk
 
 NOTEBOOK = runs.PROJECT / "notebooks" / "where_codes_collapse.ipynb"
@@ -163,7 +163,7 @@ def test_walks_are_taken_side_by_side_and_none_twice(tmp_path, monkeypatch):
     data = load_dataset("digits")
     settings = {"batch_size": 100, "learning_rate": 1e-3, "hidden_units": 16}
     ones = [Walk("a", "b", 1.0, 2, (1.0, 200.0), 2, 0, network=network) for network in ("dense", TANH)]
-    taken = keeping.take_all(ones, data, "", settings, workers=2)
+    taken = walks.take_all(ones, data, "", settings, workers=2)
     for walk, frame in taken.items():
         assert list(frame.groupby("step")["kl_weight"].first()) == [1.0, 1.0, 200.0]
         assert len(frame) == 2 * 3 * 3  # units, steps, looks
@@ -174,7 +174,7 @@ def test_walks_are_taken_side_by_side_and_none_twice(tmp_path, monkeypatch):
         np.testing.assert_allclose(totals["variance"], totals["principal"])  # of one covariance
         assert walk.network == TANH or frame["hidden_on"].max() <= 16
     kept = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("output.pkl")}
-    again = keeping.take_all(ones, data, "", settings, workers=2)
+    again = walks.take_all(ones, data, "", settings, workers=2)
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("output.pkl")} == kept
     assert len(kept) == 2
     for walk in ones:

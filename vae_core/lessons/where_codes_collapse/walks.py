@@ -1,7 +1,6 @@
 """One model trained at one weight after another, from a living code up to a dead one, and down again."""
 
-import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import vae_core.backend  # noqa: F401
@@ -13,10 +12,13 @@ import pandas as pd
 from vae_core import latent
 from vae_core.binarise import binarised
 from vae_core.data import load_dataset
+from vae_core.dataset import Dataset
 from vae_core.models import VAE, build_vae, dense_decoder, dense_encoder, four_conv_vae, vae_of_settings
 from vae_core.settings import DEFAULTS
+from vae_core.side_by_side import stop_if_alone, train_all
 from vae_core.training import compiled_epoch, use_threads
 
+MODULES = ("models", "losses", "likelihoods", "training", "noise", "binarise")  # of vae_core, that decide the numbers
 LOOKED_AT = 5000  # validation images at most
 DENSE, TANH, CONVOLUTIONAL = "dense", "dense, tanh in place of ReLU", "convolutional, of tutorial 002"
 NETWORKS = {
@@ -57,6 +59,13 @@ class Walk:
         return self.start_epochs + self.epochs * len(self.kl_weights)
 
 
+def take_all(
+    plan: Sequence[Walk], dataset: Dataset, data_dir: str, settings: Mapping[str, object], workers: int
+) -> dict[Walk, pd.DataFrame]:
+    """Take all walks, so many side by side: what `take` returns, by walk. None is taken twice: see `train_all`."""
+    return train_all(take, plan, dataset, data_dir, settings, MODULES, workers)
+
+
 def take(walk: Walk, dataset: str, data_dir: str, settings: Mapping[str, object], wanted_by: int) -> pd.DataFrame:
     """Take one walk, on one thread.
 
@@ -84,8 +93,7 @@ def take(walk: Walk, dataset: str, data_dir: str, settings: Mapping[str, object]
         rows.append(_look(encoder, images).assign(step=step, kl_weight=kl_weight, epoch=0.0))
         for number in range(epochs):
             for part, order in enumerate(_parts(shuffle(len(data.train_images)), walk.looks), start=1):
-                if wanted_by not in (os.getpid(), os.getppid()):
-                    raise SystemExit("the notebook is gone")
+                stop_if_alone(wanted_by)
                 epoch(order)
                 look = _look(encoder, images)
                 rows.append(look.assign(step=step, kl_weight=kl_weight, epoch=number + part / walk.looks))
