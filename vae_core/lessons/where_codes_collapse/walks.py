@@ -21,13 +21,6 @@ from vae_core.training import compiled_epoch, use_threads
 MODULES = ("models", "losses", "likelihoods", "training", "noise", "binarise")  # of vae_core, that decide the numbers
 LOOKED_AT = 5000  # validation images at most
 DENSE, TANH, CONVOLUTIONAL = "dense", "dense, tanh in place of ReLU", "convolutional, of tutorial 002"
-NETWORKS = {
-    DENSE: lambda kl_weight, settings, shape: vae_of_settings({**settings, "kl_weight": kl_weight}, 1, shape),
-    TANH: lambda kl_weight, settings, shape: _tanh_vae(kl_weight, settings, shape),
-    CONVOLUTIONAL: lambda kl_weight, settings, shape: four_conv_vae(
-        kl_weight, settings["seed"], settings["learning_rate"]
-    ),
-}
 
 
 @dataclass(frozen=True)
@@ -100,10 +93,21 @@ def take(walk: Walk, dataset: str, data_dir: str, settings: Mapping[str, object]
     return pd.concat(rows, ignore_index=True)
 
 
+def _dense_vae(kl_weight: float, settings: Mapping[str, object], image_shape: tuple[int, int, int]) -> VAE:
+    return vae_of_settings({**settings, "kl_weight": kl_weight}, 1, image_shape)
+
+
 def _tanh_vae(kl_weight: float, settings: Mapping[str, object], image_shape: tuple[int, int, int]) -> VAE:
     shape = ((settings["hidden_units"],), settings["latent_dim"], "tanh", image_shape)
     adam = keras.optimizers.Adam(settings["learning_rate"])
     return build_vae(lambda: dense_encoder(*shape), lambda: dense_decoder(*shape), kl_weight, settings["seed"], adam)
+
+
+def _conv_vae(kl_weight: float, settings: Mapping[str, object], image_shape: tuple[int, int, int]) -> VAE:
+    return four_conv_vae(kl_weight, settings["seed"], settings["learning_rate"])
+
+
+NETWORKS = {DENSE: _dense_vae, TANH: _tanh_vae, CONVOLUTIONAL: _conv_vae}
 
 
 def _reset(optimizer) -> None:
