@@ -14,7 +14,7 @@ from vae_core import runs
 from vae_core.collapse import law
 from vae_core.data import load_dataset
 from vae_core.explorer import page as explorer
-from vae_core.explorer.alignment import turns
+from vae_core.explorer.alignment import likeness, turns, turns_with_network
 from vae_core.explorer.colors import PAPERS, contrast, readable
 from vae_core.explorer.packing import as_text, element, packed, unpacked
 from vae_core.explorer.texts import ENGLISH
@@ -47,6 +47,21 @@ def test_each_plane_is_turned_to_its_neighbour_as_scipy_does_it(rng):
     for index, neighbour in ((3, 2), (1, 2), (0, 1)):
         known, _ = orthogonal_procrustes(codes[index], codes[neighbour] @ found[neighbour].T)
         np.testing.assert_allclose(found[index].T, known, atol=1e-6)
+
+
+def test_with_a_network_each_run_is_turned_to_it_and_it_to_the_first_shown_run(rng):
+    codes = rng.normal(size=(200, 2)) * (3, 1)
+    of_network, hidden = rotation(0.7, True), [rotation(2.1, True), rotation(0.5, False), rotation(-1, True)]
+    scales = (1, 0.7, 0.2)
+    found, turn = turns_with_network(
+        [codes @ one for one in hidden], [scale * codes @ of_network for scale in scales], still=1
+    )
+    np.testing.assert_array_equal(found[1], np.eye(2))
+    for one, scale, back in zip(hidden, scales, found, strict=True):
+        theirs = scale * codes @ of_network @ turn.T
+        np.testing.assert_allclose(scale * codes @ one @ back.T, theirs, atol=1e-9)
+        assert likeness(codes @ one, theirs, back) == pytest.approx(1)
+    assert likeness(codes, rng.normal(size=(200, 2)), np.eye(2)) < 0.1  # laid out otherwise
 
 
 # ---- colours

@@ -49,6 +49,7 @@ function drawOtherPlane() {
 function chooseBeside() {
   manifold.hidden = Boolean(other);
   otherPlane.hidden = !other;
+  offer(state.beside);
   element("beside").value = String(state.beside);
   element("beside-help").textContent = text(other ? "beside.plane.help" : "beside.manifold.help");
 }
@@ -64,6 +65,14 @@ function makeBeside() {
   const choices = [["null", text("beside.decoded")],
     ...WEIGHTS.map((weight) => [String(weight), text("beside.weight", { weight })])];
   element("beside").replaceChildren(...choices.map(([value, name]) => node("option", name, { value })));
+}
+
+// A weight between the runs, which an address can have.
+function offer(weight) {
+  const select = element("beside");
+  select.querySelector(".between")?.remove();
+  if (weight === null || WEIGHTS.includes(weight)) return;
+  select.append(node("option", text("beside.weight", { weight }), { value: String(weight), class: "between" }));
 }
 
 element("beside").addEventListener("change", ({ target: { value } }) =>

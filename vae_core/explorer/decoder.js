@@ -1,5 +1,6 @@
 // The arithmetic of a model: { first, first_bias, last, last_bias } of the decoder; mean, log_var, (N, 2), and distortion
-// of the codes of the test images; and turn, which takes a latent point z to the point u where the page draws it.
+// of the codes of the test images; and turn, which takes a latent point z to the point u where the page draws it. The one
+// network has a gate, [gain, shift] of the decoder's outputs, encodes in the page, and has no distortions.
 
 const sigmoid = (l) => 1 / (1 + Math.exp(-l));
 
@@ -9,16 +10,23 @@ function continuous(l) {
   return l < 0 ? distance : 1 - distance;
 }
 
-// outputs = relu(z W + b) V + c, and the image is their mean
-function decode(model, z0, z1) {
-  const { first, first_bias: bias, last, last_bias } = model, units = bias.length;
-  const outputs = Float32Array.from(last_bias), mean = data.likelihood === "continuous_bernoulli" ? continuous : sigmoid;
+// outputs = relu(z W + b) V + c, behind the gate if there is one
+function outputsOf(model, z0, z1) {
+  const { first, first_bias: bias, last, last_bias, gate } = model, units = bias.length;
+  const outputs = Float32Array.from(last_bias);
   for (let unit = 0; unit < units; unit++) {
     const active = z0 * first[unit] + z1 * first[units + unit] + bias[unit];
     if (active <= 0) continue;
     const row = unit * PIXELS;
     for (let pixel = 0; pixel < PIXELS; pixel++) outputs[pixel] += active * last[row + pixel];
   }
+  if (gate) for (let pixel = 0; pixel < PIXELS; pixel++) outputs[pixel] = gate[0][pixel] * outputs[pixel] + gate[1][pixel];
+  return outputs;
+}
+
+// The image is the mean of its pixels' distribution.
+function decode(model, z0, z1) {
+  const outputs = outputsOf(model, z0, z1), mean = data.likelihood === "continuous_bernoulli" ? continuous : sigmoid;
   for (let pixel = 0; pixel < PIXELS; pixel++) outputs[pixel] = mean(outputs[pixel]);
   return outputs;
 }
@@ -30,11 +38,14 @@ const decodeAt = (model, u) => decode(model, ...toModel(model, u));
 
 const codeOf = (model, image) => [model.mean[2 * image], model.mean[2 * image + 1]];
 
-const deviationsOf = (model, image) => [0, 1].map((axis) => Math.exp(model.log_var[2 * image + axis] / 2));
+const deviationsIn = (log_var, image) => [0, 1].map((axis) => Math.exp(log_var[2 * image + axis] / 2));
+
+const deviationsOf = (model, image) => deviationsIn(model.log_var, image);
 
 // KL(q(z|x) || p(z)) in nats
-function rateOf(model, image) {
-  const mean = codeOf(model, image), deviations = deviationsOf(model, image);
+const rateOf = (model, image) => rateOfCode(codeOf(model, image), deviationsOf(model, image));
+
+function rateOfCode(mean, deviations) {
   return mean.reduce((sum, m, axis) => sum + (deviations[axis] ** 2 + m ** 2 - 1) / 2 - Math.log(deviations[axis]), 0);
 }
 
@@ -43,6 +54,25 @@ function drawOf(model, image, noise) {
   const deviations = deviationsOf(model, image);
   return codeOf(model, image).map((m, axis) => m + deviations[axis] * noise[axis]);
 }
+
+// The mean of -log p(x|z), in nats, over draws from q(z|x), always with the same noise; pixels are Bernoulli's.
+const DRAWS = 8;
+const drawNoise = normals(2 * DRAWS, 2);
+function distortionOfCode(model, image, mean, deviations) {
+  let sum = 0;
+  for (let i = 0; i < DRAWS; i++) {
+    const outputs = outputsOf(model, ...mean.map((m, axis) => m + deviations[axis] * drawNoise[2 * i + axis]));
+    for (let pixel = 0; pixel < PIXELS; pixel++) {
+      const l = outputs[pixel];
+      sum += Math.max(l, 0) + Math.log1p(Math.exp(-Math.abs(l))) - image[pixel] * l;
+    }
+  }
+  return sum / DRAWS;
+}
+
+// Of a test image: stored for a run, computed by the one network.
+const distortionOf = (model, image) => model.distortion?.[image]
+  ?? distortionOfCode(model, originalOf(image), codeOf(model, image), deviationsOf(model, image));
 
 // The nearest code whose class is shown, and its distance; -1 if no class is.
 function nearestCode(model, labels, visible, u) {

@@ -5,7 +5,8 @@ const losses = element("losses");
 function scales() {
   const unit = unitLength(), width = Math.max(losses.clientWidth, 240), height = Math.min(0.75 * width, 340 * unit);
   const left = 66 * unit, right = width - 16 * unit, top = 12 * unit, bottom = height - 44 * unit;
-  const rates = data.runs.map(({ rate }) => rate), distortions = data.runs.map(({ distortion }) => distortion);
+  const points = [...data.runs, ...(NETWORK?.curve ?? [])];
+  const rates = points.map(({ rate }) => rate), distortions = points.map(({ distortion }) => distortion);
   const most = Math.asinh(1.3 * Math.max(...rates)) || 1;
   const low = Math.min(...distortions), high = Math.max(...distortions), space = 0.12 * (high - low) || 1;
   const x = (rate) => left + Math.asinh(Math.max(rate, 0)) / most * (right - left);
@@ -72,6 +73,16 @@ function dotsOf({ unit, x, y }) {
   });
 }
 
+// The one network: a line over its weights, and a ring at this one, if it decodes.
+function curveOf({ unit, x, y }) {
+  if (!NETWORK) return [];
+  const line = svgNode("polyline", { class: "curve",
+    points: NETWORK.curve.map(({ rate, distortion }) => `${x(rate)},${y(distortion)}`).join(" ") });
+  if (!now.encode) return [line];
+  const { rate, distortion } = measuredAt(now.kl_weight);
+  return [line, svgNode("circle", { class: "ring", cx: x(rate), cy: y(distortion), r: 7 * unit })];
+}
+
 let dots = [];
 function drawLosses() {
   const scale = scales();
@@ -82,10 +93,10 @@ function drawLosses() {
     return circle;
   });
   losses.setAttribute("viewBox", `0 0 ${scale.width} ${scale.height}`);
-  losses.replaceChildren(...axesOf(scale), ...circles, ...namesOf(scale, dots));
-  const run = data.runs.find(isShown);
-  losses.setAttribute("aria-valuemax", WEIGHTS.length - 1);
-  losses.setAttribute("aria-valuenow", WEIGHTS.indexOf(now.kl_weight));
+  losses.replaceChildren(...axesOf(scale), ...curveOf(scale), ...circles, ...namesOf(scale, dots));
+  const run = now.encode ? measuredAt(now.kl_weight) : data.runs.find(isShown);
+  losses.setAttribute("aria-valuemax", STOPS.length - 1);
+  losses.setAttribute("aria-valuenow", positionOf(now.kl_weight));
   losses.setAttribute("aria-valuetext", text("losses.value",
     { weight: now.kl_weight, rate: run.rate.toFixed(2), distortion: run.distortion.toFixed(2) }));
 }
@@ -96,7 +107,7 @@ function drawMeasures() {
     line.append(node("th", name, { scope: "row" }), node("td", value));
     return line;
   }));
-  element("losses-help").textContent = text("losses.help", { seed: now.seed });
+  element("losses-help").textContent = now.encode ? text("losses.network") : text("losses.help", { seed: now.seed });
 }
 
 draws(["weight"], () => {
@@ -113,10 +124,10 @@ losses.addEventListener("click", ({ clientX, clientY }) => {
 });
 
 losses.addEventListener("keydown", (event) => {
-  const steps = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1, Home: -WEIGHTS.length, End: WEIGHTS.length };
+  const steps = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1, Home: -1, End: 1 };
   if (!steps[event.key] || event.ctrlKey || event.altKey || event.metaKey) return;
   event.preventDefault();
-  const index = WEIGHTS.indexOf(state.weight) + steps[event.key];
+  const end = steps[event.key] > 0 ? WEIGHTS.at(-1) : WEIGHTS[0];
   stop();
-  go({ weight: WEIGHTS[Math.min(Math.max(index, 0), WEIGHTS.length - 1)] });
+  go({ weight: (["Home", "End"].includes(event.key) ? undefined : nextOf(WEIGHTS, state.weight, steps[event.key])) ?? end });
 });

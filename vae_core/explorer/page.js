@@ -19,6 +19,7 @@ async function start() {
   await loadImages();
   makeLegend();
   makeTicks();
+  makeContinuous();
   makeBeside();
   makeQuestions();
   showPlay();
@@ -31,6 +32,7 @@ async function start() {
   [plane, otherPlane, losses.parentElement].forEach((part) => new ResizeObserver(drawIfResized).observe(part));
   darkScheme.addEventListener("change", drawAgain);
   document.body.dataset.ready = "yes";
+  if (NETWORK) (window.requestIdleCallback ?? setTimeout)(() => hiddenOfAll().catch(() => {}));
 }
 
 start();

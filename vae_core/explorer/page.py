@@ -21,16 +21,19 @@ from vae_core.binarise import binarised
 from vae_core.collapse import law
 from vae_core.data import IMAGE_SHAPE, Dataset, load_dataset
 from vae_core.errors import InputError
-from vae_core.explorer.alignment import turns
+from vae_core.explorer import network as networks
+from vae_core.explorer.alignment import ALIKE, likeness, turns, turns_with_network
 from vae_core.explorer.colors import PAPERS, readable
 from vae_core.explorer.decoder import Decoder, read_decoder, read_pixels
 from vae_core.explorer.packing import as_text, deflated, element, packed, unpacked
 from vae_core.explorer.questions import questions
+from vae_core.explorer.sketch import TEXTS, placing
 from vae_core.explorer.texts import ENGLISH
 from vae_core.explorer.tour import tour
 from vae_core.figures.classes import GREY, MARKERS, told_apart
 from vae_core.figures.style import CLASS_COLORS, ONE_COLOR
 from vae_core.latent import draw
+from vae_core.network_file import OneNetwork
 from vae_core.parameters import check_parameters
 from vae_core.report.captions import density, minimised, shared_settings
 from vae_core.report.diverged import diverged_runs, sound
@@ -59,14 +62,15 @@ BITS = 14  # per decoder weight: below what a screen's 255 greys can show
 SPREAD_BITS = 12  # per log-variance of q(z|x): an ellipse is drawn with it, and the rate has three digits
 PRIOR_HALF = 4  # half of the side of the window that fits the prior
 GREYS = 15  # levels above black of the original images, and of each colour
+EXACT = 255  # where the page encodes them
 SAMPLES = 8  # draws from q(z|x) for the distortion of one image
 CHECKED = 200  # latent points on which the decoder of the page is compared
 LARGEST = 30e6  # bytes of a page that browsers open in a few seconds
 MEASURES = ("distortion", "rate", "negative_elbo", "nll", "mutual_information")  # in the page's table
 SCRIPTS = (  # in the order in which they are read
-    *("payload.js", "texts.js", "decoder.js", "models.js", "state.js", "canvas.js", "plane.js", "gestures.js"),
-    *("point.js", "beside.js", "strip.js", "samples.js", "slider.js", "play.js", "losses.js", "questions.js"),
-    *("tour.js", "picture.js", "page.js"),
+    *("payload.js", "texts.js", "decoder.js", "network.js", "models.js", "state.js", "canvas.js", "plane.js"),
+    *("gestures.js", "point.js", "beside.js", "strip.js", "samples.js", "slider.js", "play.js", "losses.js"),
+    *("questions.js", "tour.js", "picture.js", "page.js"),
 )
 FRAME = sum((TEMPLATE / name).stat().st_size for name in (*SCRIPTS, "explorer.css", "explorer.html"))  # bytes
 
@@ -95,18 +99,24 @@ def explorer_page(sweep_dir: Path, kl_weights: Sequence[float] = ()) -> str:
         raise InputError(f"{sweep_dir}: every run has diverged ({gone}): use a smaller learning_rate")
     shown, missing = _usable(_of_weights(finished, kl_weights), sweep_dir, len(test.test_images))
     missing += [f"diverged: {gone}"] if gone else []
-    room = SHOWN * math.prod(IMAGE_SHAPE) // math.prod(test.image_shape)
-    chosen = np.linspace(0, len(test.test_images) - 1, min(SHOWN, room, len(test.test_images))).astype(int)
+    most = SHOWN * math.prod(IMAGE_SHAPE) // math.prod(test.image_shape)
+    chosen = np.linspace(0, len(test.test_images) - 1, min(SHOWN, most, len(test.test_images))).astype(int)
     images = test.test_images[chosen].reshape(len(chosen), -1)  # (N, pixels)
     table = loss_table(finished).set_index("kl_weight")
     weights = list(shown.settings["kl_weight"])
-    originals = deflated(np.round(GREYS * images).astype(np.uint8))
-    panels, arrays, differences = _panels(shown, table, images, chosen, sweep_dir, LARGEST - FRAME - len(originals))
+    network, left_out = networks.network_of(sweep_dir, settings["likelihood"], test)
+    missing += left_out
+    one_network = [element("network", networks.content(network))] if network else []
+    greys = EXACT if network else GREYS
+    originals = deflated(np.round(greys * images).astype(np.uint8))
+    room = LARGEST - FRAME - len(originals) - sum(map(len, one_network))
+    panels, arrays, differences = _panels(shown, table, images, chosen, sweep_dir, room)
     folders = dict(zip(weights, shown.folders, strict=True))
     asked = questions(table.loc[weights], folders, len(test.test_images), test.image_shape[2])
     start = int(np.argmin(np.abs(np.array(weights) - 1)))
     latent = [read_latent(folder) for folder in shown.folders]
-    turned = turns([one.mean[chosen] for one in latent], start)
+    codes = [one.mean[chosen] for one in latent]
+    planes, of_network = _planes(codes, start, network, images, weights)
     rates = _rates(latent[start].mean[chosen], latent[start].log_var[chosen])
     looks = _looks(about.class_names)
     far = np.mean(np.abs(latent[start].mean[chosen]).max(axis=1) > PRIOR_HALF) > 0.5
@@ -115,8 +125,8 @@ def explorer_page(sweep_dir: Path, kl_weights: Sequence[float] = ()) -> str:
         "class_names": about.class_names,
         "class_colors": {scheme: [readable(color, paper) for color, _ in looks] for scheme, paper in PAPERS.items()},
         "class_markers": [marker for _, marker in looks],
-        "greys": GREYS,
-        "weights": [{**panel, "turn": turn.tolist()} for panel, turn in zip(panels, turned, strict=True)],
+        "greys": greys,
+        "weights": [{**panel, **plane} for panel, plane in zip(panels, planes, strict=True)],
         "start": weights[start],
         "window": "codes" if far else "prior",
         "prior_half": PRIOR_HALF,
@@ -127,11 +137,13 @@ def explorer_page(sweep_dir: Path, kl_weights: Sequence[float] = ()) -> str:
         "tour": [asdict(step) for step in tour(table.loc[weights], weights[start], rates, chosen)],
         "image_shape": test.image_shape,
         "likelihood": settings["likelihood"],
-        "texts": ENGLISH,
+        "network": network and {**networks.about(network), **of_network},
+        "placing": placing(about.name),
+        "texts": ENGLISH | TEXTS,
     }
     labels = np.maximum(test.test_labels[chosen], 0).astype("<u2" if len(looks) > 256 else np.uint8)
     shown_images = {"images": originals, "labels": deflated(labels), "numbers": deflated(chosen.astype("<u4"))}
-    elements = [element("data", content), element("images", shown_images)]
+    elements = [element("data", content), element("images", shown_images), *one_network]
     elements += [element(f"weight-{index}", one) for index, one in enumerate(arrays)]
     seeds, epochs = sorted(finished.settings["seed"].unique()), finished.settings["epochs"].max()
     return _render(
@@ -156,6 +168,8 @@ def explorer_page(sweep_dir: Path, kl_weights: Sequence[float] = ()) -> str:
         start=start,
         seeds=ENGLISH["losses.seeds" if len(seeds) > 1 else "losses.one_seed"].format(seeds=", ".join(map(str, seeds))),
         precision=ENGLISH["precision"].format(bits=BITS, points=CHECKED, difference=f"{255 * max(differences):.2f}"),
+        slider_help=network and ENGLISH["slider.help"].format(**networks.about(network)),
+        network_precision=network and _network_precision(network, images, weights),
     )
 
 
@@ -249,6 +263,28 @@ def _model_problem(folder: Path, images: int) -> str | None:
 
 def _measured(row: pd.Series) -> dict[str, str]:
     return {name: mean_and_spread(row[f"{name}_mean"], row[f"{name}_std"]) for name in MEASURES}
+
+
+def _planes(
+    codes: Sequence[np.ndarray], start: int, network: OneNetwork | None, images: np.ndarray, weights: Sequence[float]
+) -> tuple[list[dict[str, object]], dict[str, object]]:
+    """How the plane of each run is turned, and that of the network, if there is one."""
+    if not network:
+        return [{"turn": turn.tolist()} for turn in turns(codes, start)], {}
+    theirs = [networks.encoded(network, images, kl_weight)[0] for kl_weight in weights]
+    found, of_network = turns_with_network(codes, theirs, start)
+    alike = [
+        likeness(run, other @ of_network.T, turn) >= ALIKE
+        for run, other, turn in zip(codes, theirs, found, strict=True)
+    ]
+    planes = [{"turn": turn.tolist(), "alike": one} for turn, one in zip(found, alike, strict=True)]
+    return planes, {"turn": of_network.tolist()}
+
+
+def _network_precision(network: OneNetwork, images: np.ndarray, weights: Sequence[float]) -> str:
+    codes, pixels = networks.rounding(network, images, weights)
+    values = {"images": networks.CHECKED, "codes": f"{codes:.1g}", "difference": f"{255 * pixels:.2f}"}
+    return ENGLISH["precision.network"].format(**networks.BITS, **values)
 
 
 def _middle(mean: np.ndarray) -> list[float]:

@@ -237,13 +237,20 @@ function drawPlane() {
   drawOver(sized(plane), layerOf(plane), state.view, now);
 }
 
+// What the plane was turned for.
+function turnOf(model) {
+  const { turn: [[a, b], [c, d]] } = model, way = a * d - b * c > 0 ? "turned" : "mirrored";
+  if (model.encode) return text("plane.network", { start: data.start });
+  if (model.alike === false) return text("plane.unlike");
+  return NETWORK ? text(`plane.${way}.network`) : text(`plane.${way}`);
+}
+
 function describeWindow() {
   const { outside, width } = seenOf(codesOn(now, state.dots), state.view);
   const about = [outside && text("plane.outside", { percent: outside }),
     !outside && width < 15 && text("plane.small", { percent: Math.max(width, 1) })];
   element("outside").textContent = about.filter(Boolean).join("; ");
-  const { turn: [[a, b], [c, d]] } = now;
-  element("turned").textContent = isTurned(now) ? text(a * d - b * c > 0 ? "plane.turned" : "plane.mirrored") : "";
+  element("turned").textContent = isTurned(now) ? turnOf(now) : "";
   press("fit-codes", state.view.fit === "codes");
   press("fit-prior", state.view.fit === "prior");
   press("draws", state.dots === "draws");

@@ -28,7 +28,7 @@ function readoutOf(image, distance) {
   rows.push([state.image === null ? "code" : "own_code", code]);
   if (image < 0) return rows;
   if (data.class_names.length) rows.push(["class", data.class_names[labels[image]]]);
-  const rate = rateOf(now, image), distortion = now.distortion[image];
+  const rate = rateOf(now, image), distortion = distortionOf(now, image);
   rows.push(["distortion", nats(distortion, 4)], ["rate", nats(rate)], ["elbo", nats(distortion + rate, 4)]);
   rows.push(["deviations", deviationsOf(now, image).map((value) => digits(value)).join(", ")]);
   return rows;

@@ -18,6 +18,7 @@ const state = {
   visible: data.class_markers.map(() => true),  // by class; without classes all codes have one look
   pins: [],
   samples: null,  // { of: "prior" or "posterior", seed }
+  own: null,  // an image of one's own, (pixels,), which only the one network can encode
 };
 let now, other = null;  // the models at state.weight and at state.beside
 
@@ -52,21 +53,22 @@ let wishes = {}, asked = 0;
 async function go(patch) {
   const mine = ++asked;
   wishes = { ...wishes, ...patch };
-  const { weight, beside } = { ...state, ...wishes };
+  const { weight, beside, own } = { ...state, ...wishes }, encodes = own !== null;
   let models;
   try {
-    models = await Promise.all([modelAt(weight), beside === null ? null : modelAt(beside)]);
+    models = await Promise.all([modelAt(weight, encodes), beside === null ? null : modelAt(beside, encodes)]);
   } catch {
     if (mine !== asked) return false;
-    const broken = await modelAt(weight).then(() => beside, () => weight);
+    const broken = await modelAt(weight, encodes).then(() => beside, () => weight);
     tellDamaged(broken);
     wishes = {};
     if (now) change({ weight: state.weight, beside: state.beside });  // back to what is still shown
     return false;
   }
   if (mine !== asked) return false;  // moved on meanwhile
+  const others = [now !== models[0] && { weight }, other !== models[1] && { beside }];  // of the same weight, as it may be
+  const made = Object.assign({}, ...others, wishes), view = made.view ?? state.view;
   [now, other] = models;
-  const made = wishes, view = made.view ?? state.view;
   wishes = {};
   change(view.fit === "codes" ? { ...made, view: fitCodes(now) } : made);
   loadNeighbours(weight);
@@ -97,7 +99,7 @@ const listOf = (value, length) => {
 };
 
 const READERS = {  // undefined for what is not understood
-  weight: (value) => WEIGHTS.find((weight) => weight === listOf(value, 1)?.[0]),
+  weight: (value) => listOf(value, 1)?.find(hasModel),
   beside: (value) => READERS.weight(value),
   z: (value) => listOf(value, 2),
   image: (value) => {

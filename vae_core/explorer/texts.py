@@ -30,11 +30,15 @@ ENGLISH = {
     "play": "Play",
     "play.stop": "Stop",
     "play.step": "Next weight",
+    "source.run": "A run trained at {weight}.",
+    "source.network": "The one network at {weight}.",
     "collapse.next": "Above kl_weight {weight} {what}, says the law of collapse.",
     "collapse.passed": "Above kl_weight {weight}, so the law of collapse: {what}.",
     "collapse.first": "the last code dies: every image is decoded alike",
     "collapse.unit": "latent unit {number} dies, and {left} is left",
     "collapse.units": "latent unit {number} dies, and {left} are left",
+    "slider.help": "The dots are trained runs, each at its own weight. Between them the one network decodes, which was "
+    "trained for every weight from {least} to {most}.",
     # ---- the plane
     "plane": "Latent plane",
     "plane.label": "Latent plane with the codes of test images. Arrow keys move the point, Enter pins it.",
@@ -42,6 +46,10 @@ ENGLISH = {
     "plane.small": "the codes fill {percent}% of this window's width: see Fit to codes",
     "plane.turned": "turned to match its neighbour",
     "plane.mirrored": "mirrored to match its neighbour",
+    "plane.turned.network": "turned to match the one network",
+    "plane.mirrored.network": "mirrored to match the one network",
+    "plane.unlike": "turned, but laid out otherwise than by the one network: no turn brings the two together",
+    "plane.network": "turned to match the run at {start}",
     "plane.legend": "Classes shown",
     "plane.many_classes": "{classes} classes, too many to colour.",
     "plane.all": "All",
@@ -138,6 +146,8 @@ ENGLISH = {
     "losses.help": "Plane and images: seed {seed}, the ringed dot. One dot per run; a click goes to the weight of the "
     "nearest dot. nll: -log p(x), which the negative ELBO bounds from above; mutual_information: the part of the rate "
     "that tells images apart.",
+    "losses.network": "The line is the one network; its ring lies at this weight. Its measures are interpolated "
+    "between the weights at which it was tested.",
     "losses.seeds": "Mean ± standard deviation over the seeds {seeds}.",
     "losses.one_seed": "One seed.",
     # ---- questions
@@ -195,6 +205,8 @@ ENGLISH = {
     "tour.best": "Which weight is best? By the negative ELBO on the test images it is kl_weight {best}, with {value} "
     "nats. In the plane of rate and distortion you see what each weight pays for what it gets.",
     # ---- at the foot
+    "precision.network": "The one network has {encoder} bits in its encoder and {decoder} in its decoder; on {images} "
+    "test images at each weight that moves no code by more than {codes} and no pixel by more than {difference} of 255.",
     "precision": "Decoder weights have {bits} bits here; on {points} latent points at each weight no pixel is farther "
     "from that of the full weights than {difference} of 255.",
 }

@@ -1,0 +1,192 @@
+"""The one network in the page: it computes what Keras does, and the slider has every weight."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.special import expit
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+
+from tests.browser import find, needs_browser, script, wait
+from tests.explorer.browser import open_page, readout
+from tests.explorer.made_network import CURVE, KNOTS, WEIGHTS, made_sweep
+from tests.explorer.pages import content_of, start_again
+from vae_core.explorer import page as explorer
+from vae_core.explorer.network import BITS, encoded, network_of, rounding
+from vae_core.network_file import ARRAYS, read_network
+
+CHECKED = 200
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """The folder of a sweep with a network and its explorer, and the network."""
+    sweep_dir = tmp_path_factory.mktemp("sweep")
+    vae = made_sweep(sweep_dir)
+    explorer.write_explorer(sweep_dir)
+    return sweep_dir, vae
+
+
+@pytest.fixture
+def page(browser, made):
+    browser.get_log("browser")
+    page = made[0] / "explorer.html"
+    if browser.current_url.partition("#")[0] != page.as_uri():
+        open_page(browser, page)
+    else:
+        start_again(browser)
+    yield browser
+    assert [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []
+
+
+def go(browser, **patch) -> bool:
+    return browser.execute_async_script("const [patch, done] = arguments; go(patch).then(done)", patch)
+
+
+def as_stored(images: np.ndarray) -> np.ndarray:
+    return np.round(explorer.EXACT * images) / explorer.EXACT
+
+
+# ---- without a browser
+
+
+def test_numpy_computes_what_keras_does(made, digits):
+    sweep_dir, vae = made
+    images = digits.test_images[:20]
+    for kl_weight in (0.1, 0.33, 3, 20):
+        known = vae.encoder([images, np.full(20, kl_weight)])
+        found = encoded(read_network(sweep_dir), images.reshape(20, -1), kl_weight)
+        for ours, keras in zip(found, known, strict=True):
+            np.testing.assert_allclose(ours, keras, atol=1e-5)
+
+
+def test_the_page_holds_the_network_and_says_how_exactly(made, digits):
+    sweep_dir, _ = made
+    page = (sweep_dir / "explorer.html").read_text()
+    data, arrays = content_of(page), content_of(page, "network")
+    assert (data["network"]["least"], data["network"]["most"]) == (KNOTS[0], KNOTS[-1])
+    assert [row["kl_weight"] for row in data["network"]["curve"]] == list(CURVE["kl_weight"])
+    assert arrays["knots"] == list(KNOTS)
+    codes, pixels = rounding(read_network(sweep_dir), digits.test_images.reshape(len(digits.test_images), -1), [0.3, 3])
+    assert 0 < codes < 1e-3
+    assert 0 < pixels < 1 / 255
+    assert f"The one network has {BITS['encoder']} bits in its encoder" in page
+
+
+def test_a_network_that_cannot_be_shown_is_named(made, digits, tmp_path):
+    sweep_dir, _ = made
+    assert network_of(tmp_path, "bernoulli", digits) == (None, [])
+    for likelihood, test in (("gaussian", digits), ("bernoulli", tiny(digits))):
+        network, (why,) = network_of(sweep_dir, likelihood, test)
+        assert network is None
+        assert why.startswith("the one network, which has other images")
+    whole = (sweep_dir / ARRAYS).read_bytes()
+    try:
+        (sweep_dir / ARRAYS).write_bytes(whole[:1000])
+        content = explorer.explorer_page(sweep_dir)
+    finally:
+        (sweep_dir / ARRAYS).write_bytes(whole)
+    assert "is damaged: make the network again" in content
+    assert content_of(content)["network"] is None
+    assert 'id="network"' not in content
+
+
+def tiny(dataset):
+    return replace(dataset, test_images=dataset.test_images[:, :9])
+
+
+# ---- in the browser
+
+
+@needs_browser
+def test_the_page_computes_what_keras_does(page, made, digits):
+    _, vae = made
+    images = as_stored(digits.test_images[:CHECKED])
+    z = np.random.default_rng(0).normal(0, 1.5, (CHECKED, 2)).astype(np.float32)
+    for kl_weight in (0.1, 0.24, 1, 2.5, 17.3, 20):  # 1 is that of a run; the ends
+        *codes, pixels = page.execute_async_script(
+            "const [weight, points, done] = arguments; networkModelAt(weight).then((model) => done("
+            "[...[model.mean, model.log_var].map((all) => Array.from(all)),"
+            " points.map((z) => Array.from(decode(model, ...z)))]))",
+            *(kl_weight, z.tolist()),
+        )
+        weights = np.full(CHECKED, kl_weight, np.float32)
+        for ours, keras in zip(codes, vae.encoder([images, weights]), strict=True):
+            np.testing.assert_allclose(np.reshape(ours, (-1, 2))[:CHECKED], keras, atol=1e-3)
+        known = expit(np.reshape(vae.decoder([z, weights]), (CHECKED, -1)))
+        assert np.std(known) > 0.2
+        np.testing.assert_allclose(pixels, known, atol=1 / 255)
+
+
+@needs_browser
+def test_the_slider_goes_between_the_runs_and_says_who_decodes(page):
+    slider, said = find(page, "#weight"), []
+    for key, weight in ((Keys.ARROW_RIGHT, 1.07), (Keys.PAGE_UP, 4), (Keys.ARROW_LEFT, 3.73), (Keys.PAGE_DOWN, 1)):
+        slider.send_keys(key)
+        wait(page, f"document.body.dataset.weight === '{weight}'")
+        said.append(find(page, "#collapse").text.split(". ")[0])
+        assert slider.get_attribute("aria-valuetext").startswith(said[-1])
+        assert find(page, "#weight-value").text == str(weight)
+    assert said == ["The one network at 1.07", "A run trained at 4", "The one network at 3.73", "A run trained at 1"]
+    slider.send_keys(Keys.END)
+    wait(page, "now.kl_weight === 20 && Boolean(now.encode)")  # the end of the network, beyond the runs
+    slider.send_keys(Keys.ARROW_RIGHT)
+    slider.send_keys(Keys.HOME)
+    wait(page, "now.kl_weight === 0")
+    slider.send_keys(Keys.ARROW_RIGHT)  # over the weights that the network was not trained for
+    wait(page, "now.kl_weight === 0.1")
+    assert len(page.find_elements(By.CSS_SELECTOR, "#marks i")) == len(WEIGHTS)
+
+
+@needs_browser
+def test_where_the_network_does_not_reach_the_slider_takes_the_nearest_stop(page):
+    move = "slider.value = arguments[0]; slider.dispatchEvent(new Event('input'))"
+    for position, weight in ((0.45, 0), (0.55, 0.1), (2, 0.5)):
+        script(page, move, position)
+        wait(page, f"now.kl_weight === {weight}")
+
+
+@needs_browser
+def test_a_link_may_have_any_weight_of_the_network(browser, made):
+    open_page(browser, made[0] / "explorer.html", fragment="weight=7.3&beside=2.2")
+    assert script(browser, "return [state.weight, now.kl_weight]") == [7.3, 7.3]
+    assert script(browser, "return [state.beside, other.kl_weight]") == [2.2, 2.2]
+    assert find(browser, "#failure").text == ""
+    assert find(browser, "#beside option:checked").text == "kl_weight 2.2"
+    assert script(browser, "return address()") == "#weight=7.3&beside=2.2"
+    for beyond in ("0.05", "21"):
+        script(browser, "fail(''); location.hash = arguments[0]", f"weight={beyond}")
+        wait(browser, "element('failure').textContent !== ''")
+        assert f"weight={beyond}" in find(browser, "#failure").text
+
+
+@needs_browser
+def test_the_measures_of_an_image_and_of_the_weight_are_those_of_the_network(page, made, digits):
+    sweep_dir, _ = made
+    assert go(page, weight=2.5, image=11)
+    network, image = read_network(sweep_dir), as_stored(digits.test_images[11].reshape(1, -1))
+    mean, log_var = encoded(network, image, 2.5)
+    noise = np.reshape(script(page, "return Array.from(drawNoise)"), (-1, 2))
+    z = mean + np.exp(log_var / 2) * noise
+    layers = network.at(2.5)
+    h = np.maximum(z @ layers["decoder.hidden"][0] + layers["decoder.hidden"][1], 0)
+    outputs = h @ layers["decoder.pixels"][0] + layers["decoder.pixels"][1]
+    distortion = np.mean(np.sum(np.logaddexp(0, outputs) - image * outputs, axis=1))
+    rate = 0.5 * np.sum(np.exp(log_var) + mean**2 - 1 - log_var)
+    shown = script(page, "return [distortionOf(now, 11), rateOf(now, 11)]")
+    np.testing.assert_allclose(shown, [distortion, rate], rtol=2e-3)
+    assert float(readout(page)["its distortion"].split()[0]) == pytest.approx(distortion, rel=2e-3)
+    share = np.log(2.5) / np.log(20)
+    row = dict(line.text.rsplit(" ", 1) for line in page.find_elements(By.CSS_SELECTOR, "#row tr"))
+    assert float(row["distortion"]) == pytest.approx(120 + 40 * share, abs=0.01)
+    assert float(row["rate"]) == pytest.approx(5 - 4.5 * share, abs=0.01)
+    assert "interpolated" in find(page, "#losses-help").text
+
+
+@needs_browser
+def test_playing_goes_through_the_network_from_run_to_run(page):
+    find(page, "#play").click()
+    wait(page, "now.kl_weight > 1.2 && Boolean(now.encode)")
+    find(page, "#play").click()
+    assert find(page, "#play").text == "Play"
