@@ -5,13 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from scipy.special import expit
+from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from tests.browser import find, needs_browser, script, wait
+from tests.explorer.axe import findings
 from tests.explorer.browser import open_page, readout
 from tests.explorer.made_network import CURVE, KNOTS, WEIGHTS, made_sweep
-from tests.explorer.pages import content_of, start_again
+from tests.explorer.pages import content_of, greys, start_again
 from vae_core.explorer import page as explorer
 from vae_core.explorer.network import BITS, encoded, network_of, rounding
 from vae_core.network_file import ARRAYS, read_network
@@ -190,3 +192,111 @@ def test_playing_goes_through_the_network_from_run_to_run(page):
     wait(page, "now.kl_weight > 1.2 && Boolean(now.encode)")
     find(page, "#play").click()
     assert find(page, "#play").text == "Play"
+
+
+# ---- an image of one's own
+
+
+def draw_line(browser) -> None:
+    canvas = find(browser, "#sketch canvas")
+    hand = webdriver.ActionChains(browser, duration=20)
+    hand.move_to_element_with_offset(canvas, -40, -50).click_and_hold()
+    hand.move_to_element_with_offset(canvas, 30, -20).move_to_element_with_offset(canvas, -20, 60).release().perform()
+    wait(browser, "state.own !== null && curve.length === PATH")
+
+
+@pytest.fixture
+def drawing(page):
+    """The page with the panel open and a line drawn, at the weight 1, which a run has."""
+    find(page, "#draw").click()
+    wait(page, "stations.length === PATH")
+    draw_line(page)
+    yield page
+    script(page, "element('sketch').querySelector('button:nth-child(2)').click(); takeOwn(null); leaveDrawing()")
+    wait(page, "state.own === null && drawn === null")
+    script(page, "curve = []")
+
+
+def own_code(browser, vae, kl_weight: float) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and log-variance of what was drawn, by Keras."""
+    image = np.reshape(script(browser, "return Array.from(state.own)"), (1, 28, 28, 1))
+    return tuple(np.asarray(part)[0] for part in vae.encoder([image, np.full(1, kl_weight)]))
+
+
+@needs_browser
+def test_a_drawing_is_encoded_as_keras_does_and_the_network_decodes(drawing, made):
+    _, vae = made
+    for kl_weight in (1, 2.5):
+        assert go(drawing, weight=kl_weight)
+        mean, log_var = own_code(drawing, vae, kl_weight)
+        found = script(drawing, "return codeIn(now.encode(state.own))")
+        np.testing.assert_allclose(found, [mean, np.exp(log_var / 2)], atol=1e-3)
+        said = dict(zip(*(texts_of(drawing, f"#own-readout {tag}") for tag in ("dt", "dd")), strict=True))
+        rate = 0.5 * np.sum(np.exp(log_var) + mean**2 - 1 - log_var)
+        assert float(said["rate"].split()[0]) == pytest.approx(rate, rel=0.01)
+        elbo = sum(float(said[name].split()[0]) for name in ("distortion", "rate"))
+        assert float(said["negative ELBO"].split()[0]) == pytest.approx(elbo, rel=1e-3)
+        pixels = expit(np.reshape(vae.decoder([mean[None], np.full(1, kl_weight)]), -1))
+        np.testing.assert_allclose(greys(drawing, "#own-reconstruction"), pixels, atol=1.01 / 255)
+        assert find(drawing, "#collapse").text.startswith(f"The one network at {kl_weight}.")
+
+
+@needs_browser
+def test_the_path_and_the_curve_go_over_all_weights(drawing, made):
+    _, vae = made
+    weights, path, curve = script(drawing, "return [stations.map(({ weight }) => weight), pathOf(state.own), curve]")
+    np.testing.assert_allclose(weights, np.geomspace(KNOTS[0], KNOTS[-1], len(weights)))
+    turn = np.array(script(drawing, "return NETWORK.turn"))
+    for i in (0, 17, len(weights) - 1):
+        mean, log_var = own_code(drawing, vae, weights[i])
+        np.testing.assert_allclose(path[i], turn @ mean, atol=1e-3)
+        rate = 0.5 * np.sum(np.exp(log_var) + mean**2 - 1 - log_var)
+        assert curve[i]["rate"] == pytest.approx(rate, abs=0.01)
+        assert curve[i]["elbo"] == pytest.approx(curve[i]["distortion"] + curve[i]["rate"])
+    assert len(drawing.find_elements(By.CSS_SELECTOR, "#own-curve polyline")) == 3
+
+
+@needs_browser
+def test_beyond_the_network_and_with_nothing_drawn_the_page_says_so_and_goes_on(drawing):
+    assert go(drawing, weight=0)
+    assert find(drawing, "#own-problem").text.startswith("The one network encodes your image at weights from 0.1 to 20")
+    assert script(drawing, "return [now.kl_weight, Boolean(now.encode)]") == [0, False]
+    assert go(drawing, weight=2)
+    assert find(drawing, "#own-problem").text == ""
+    find(drawing, "#sketch .buttons button:nth-child(2)").click()
+    wait(drawing, "state.own === null")
+    assert find(drawing, "#sketch .problem").text.startswith("Nothing is drawn")
+    assert script(drawing, "return Array.from(document.querySelectorAll('.own-found'), (part) => part.hidden)") == [
+        True,
+        True,
+    ]
+    draw_line(drawing)
+    assert find(drawing, "#own-readout").text != ""
+
+
+@needs_browser
+def test_without_the_panel_the_run_decodes_again_and_the_drawing_is_kept(drawing):
+    assert script(drawing, "return Boolean(now.encode)")
+    find(drawing, "#draw").click()
+    wait(drawing, "state.own === null && !now.encode")
+    assert find(drawing, "#collapse").text.startswith("A run trained at 1.")
+    assert find(drawing, "#readout").is_displayed()
+    find(drawing, "#draw").click()
+    wait(drawing, "state.own !== null && Boolean(now.encode)")
+
+
+@needs_browser
+def test_a_test_image_lands_on_its_code(drawing):
+    find(drawing, "#sketch label + button, #sketch .buttons:last-of-type button").click()
+    wait(drawing, "state.own.every((value, i) => value === originalOf(0)[i])")
+    code, known = script(drawing, "return [codeIn(now.encode(state.own))[0], codeOf(now, 0)]")
+    np.testing.assert_allclose(code, known, atol=1e-5)
+
+
+@needs_browser
+def test_axe_finds_nothing_where_an_image_is_drawn(drawing):
+    assert findings(drawing) == []
+
+
+def texts_of(browser, selector: str) -> list[str]:
+    return [found.text for found in browser.find_elements(By.CSS_SELECTOR, selector)]

@@ -59,7 +59,7 @@ draws(["weight"], drawManifold);
 draws(["view"], drawManifoldLater);
 draws(["weight", "beside", "point", "view"], markPoint);
 draws(["beside", "view", "visible", "dots"], () => { if (other) drawCodeLayer(otherPlane, other); });
-draws(["beside", "view", "visible", "dots", "image", "pins", "point", "held", "samples"], drawOtherPlane);
+draws(["beside", "view", "visible", "dots", "image", "pins", "point", "held", "samples", "own"], drawOtherPlane);
 
 function makeBeside() {
   const choices = [["null", text("beside.decoded")],

@@ -4,6 +4,7 @@ function drawAgain() {  // in other colours or another size
   if (!now) return;
   redraw(["view", "visible", "beside"]);
   drawLosses();
+  if (NETWORK) drawCurve();
   document.querySelectorAll(".answer canvas").forEach((canvas) => canvas.redraw?.());
 }
 
@@ -20,6 +21,7 @@ async function start() {
   makeLegend();
   makeTicks();
   makeContinuous();
+  makeOwn();
   makeBeside();
   makeQuestions();
   showPlay();

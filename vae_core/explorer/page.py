@@ -70,9 +70,10 @@ MEASURES = ("distortion", "rate", "negative_elbo", "nll", "mutual_information") 
 SCRIPTS = (  # in the order in which they are read
     *("payload.js", "texts.js", "decoder.js", "network.js", "models.js", "state.js", "canvas.js", "plane.js"),
     *("gestures.js", "point.js", "beside.js", "strip.js", "samples.js", "slider.js", "play.js", "losses.js"),
-    *("questions.js", "tour.js", "picture.js", "page.js"),
+    *("sketch.js", "own.js", "questions.js", "tour.js", "picture.js", "page.js"),
 )
-FRAME = sum((TEMPLATE / name).stat().st_size for name in (*SCRIPTS, "explorer.css", "explorer.html"))  # bytes
+STYLES = ("explorer.css", "sketch.css")
+FRAME = sum((TEMPLATE / name).stat().st_size for name in (*SCRIPTS, *STYLES, "explorer.html"))  # bytes
 
 
 def write_explorer(sweep_dir: Path, kl_weights: Sequence[float] = ()) -> Path:
@@ -364,7 +365,7 @@ def _arrays(folder: Path, images: np.ndarray, chosen: np.ndarray) -> tuple[dict[
 def _render(elements: Sequence[Markup], **texts: object) -> str:
     """The page. Texts are escaped, and the policy allows its own script and style and no request."""
     script = "\n".join((TEMPLATE / name).read_text() for name in SCRIPTS)
-    style = (TEMPLATE / "explorer.css").read_text()
+    style = "".join((TEMPLATE / name).read_text() for name in STYLES)
     digests = {name: f"'sha256-{_digest(text)}'" for name, text in (("script-src", script), ("style-src", style))}
     rules = {"default-src": "'none'", "img-src": "data:", "base-uri": "'none'", "form-action": "'none'", **digests}
     template = jinja2.Environment(autoescape=True).from_string((TEMPLATE / "explorer.html").read_text())

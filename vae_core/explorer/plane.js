@@ -181,9 +181,12 @@ function drawHeld(canvas, view, u) {
 }
 
 // One and two standard deviations of q(z|x), to scale; its mean is the dot in the middle.
-function drawEllipses(canvas, view, model, image) {
-  const { side, unit, context } = canvas, deviations = deviationsOf(model, image), mean = codeOf(model, image);
-  [1, 2].forEach((sigma) => stroke(canvas, color("--mark"), () => {
+const drawEllipses = (canvas, view, model, image) =>
+  drawEllipsesOf(canvas, view, model, codeOf(model, image), deviationsOf(model, image), color("--mark"));
+
+function drawEllipsesOf(canvas, view, model, mean, deviations, style) {
+  const { side, unit, context } = canvas;
+  [1, 2].forEach((sigma) => stroke(canvas, style, () => {
     for (let i = 0; i <= 72; i++) {
       const angle = 2 * Math.PI * i / 72, around = [Math.cos(angle), Math.sin(angle)];
       const z = mean.map((m, axis) => m + sigma * deviations[axis] * around[axis]);
@@ -191,7 +194,7 @@ function drawEllipses(canvas, view, model, image) {
     }
   }, sigma === 1 ? [] : [6, 4]));
   const [x, y] = toPixel(toPlane(model, mean), side, view);
-  context.fillStyle = color("--mark");
+  context.fillStyle = style;
   context.beginPath();
   context.arc(x, y, 3.5 * unit, 0, 2 * Math.PI);
   context.fill();
@@ -212,6 +215,7 @@ function drawOver(canvas, layer, view, model) {
   context.drawImage(layer, 0, 0);
   if (state.samples) drawMarks(canvas, view, samplesOf(model).map((z) => toPlane(model, z)));
   if (state.image !== null) drawEllipses(canvas, view, model, state.image);
+  if (state.own !== null && model.encode) drawOwn(canvas, view, model);
   if (state.pins.length === 2) {
     stroke(canvas, color("--mark"), () => {
       context.moveTo(...toPixel(state.pins[0], side, view));
@@ -260,7 +264,7 @@ draws(["weight", "view", "visible", "dots"], () => {
   drawCodeLayer(plane, now);
   describeWindow();
 });
-draws(["weight", "view", "visible", "dots", "image", "pins", "point", "held", "samples"], drawPlane);
+draws(["weight", "view", "visible", "dots", "image", "pins", "point", "held", "samples", "own"], drawPlane);
 draws(["pins"], () => { element("unpin").disabled = !state.pins.length; });
 
 // ---- the legend

@@ -17,7 +17,8 @@ async function showStep(index) {
   element("tour-back").disabled = index === 0;
   element("tour-next").textContent = text(index === data.tour.length - 1 ? "tour.end" : "tour.next");
   stop();
-  await go({ ...readAddress(step.address)[0], samples: null });
+  leaveDrawing();
+  await go({ ...readAddress(step.address)[0], samples: null, own: null });
 }
 
 element("start-tour").addEventListener("click", async () => {
