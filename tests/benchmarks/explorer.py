@@ -55,13 +55,24 @@ def milliseconds(driver: webdriver.Chrome, page: Path, slowed: float) -> dict[st
     present = driver.execute_script("return Number(document.getElementById('weight').value)")
     path = [*[step for step in steps if step != present], present]
     passes = [[driver.execute_async_script(STEP, step) for step in path] for _ in range(2)]
+    steps_between = [step + 0.5 for step in steps[1:-1]] if is_continuous(driver) else []
+    between = [driver.execute_async_script(STEP, step) for step in steps_between]
     moves = [driver.execute_async_script(MOVE, share) for share in np.linspace(0.1, 0.9, 20)]
     return {
         "opened": driver.execute_script("return window.readyAt"),
         "step to a new weight": float(np.median(passes[0])),
         "step to a loaded weight": float(np.median(passes[1])),
+        **({"step between the runs": float(np.median(between))} if between else {}),
         "pointer to image": float(np.median(moves)),
     }
+
+
+def is_continuous(driver: webdriver.Chrome) -> bool:
+    """Whether the page has a network for the weights between the runs, whose codes then are computed."""
+    if not driver.execute_script("return document.body.classList.contains('continuous')"):
+        return False
+    driver.execute_async_script("hiddenOfAll().then(arguments[0])")
+    return True
 
 
 def main() -> None:

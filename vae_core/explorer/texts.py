@@ -37,8 +37,8 @@ ENGLISH = {
     "collapse.first": "the last code dies: every image is decoded alike",
     "collapse.unit": "latent unit {number} dies, and {left} is left",
     "collapse.units": "latent unit {number} dies, and {left} are left",
-    "slider.help": "The dots are trained runs, each at its own weight. Between them the one network decodes, which was "
-    "trained for every weight from {least} to {most}.",
+    "slider.help": "Slider: the dots are trained runs, each at its own weight. Between them the one network decodes, "
+    "which was trained for every weight from {least} to {most}. Page Up and Page Down go from dot to dot.",
     # ---- the plane
     "plane": "Latent plane",
     "plane.label": "Latent plane with the codes of test images. Arrow keys move the point, Enter pins it.",
@@ -73,6 +73,11 @@ ENGLISH = {
     "nothing: the prior is round. So the plane of each weight is turned, and mirrored if need be, until its codes lie "
     "as near as they can to those of the neighbouring weight. A turned plane has axes u; z are the coordinates of the "
     "run. The ellipses of q(z|x) lie along the axes of z, and turn with the plane.",
+    "plane.help.turned.network": "Circles: one and two standard deviations of the prior. Which way the plane lies "
+    "means nothing: the prior is round. So the plane of each run is turned, and mirrored if need be, until its codes lie as "
+    "near as they can to those of the one network at the same weight; where a run has laid out its codes otherwise, no "
+    "turn can do that, and the page says so. A turned plane has axes u; z are the coordinates of the model. The "
+    "ellipses of q(z|x) lie along the axes of z, and turn with the plane.",
     "strip.label": "Images between the two pins",
     "strip.none": "Pin two points to see the images between them.",
     "strip.one": "A is pinned: a second pin shows the images between the two.",
