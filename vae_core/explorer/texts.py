@@ -74,10 +74,10 @@ ENGLISH = {
     "as near as they can to those of the neighbouring weight. A turned plane has axes u; z are the coordinates of the "
     "run. The ellipses of q(z|x) lie along the axes of z, and turn with the plane.",
     "plane.help.turned.network": "Circles: one and two standard deviations of the prior. Which way the plane lies "
-    "means nothing: the prior is round. So the plane of each run is turned, and mirrored if need be, until its codes lie as "
-    "near as they can to those of the one network at the same weight; where a run has laid out its codes otherwise, no "
-    "turn can do that, and the page says so. A turned plane has axes u; z are the coordinates of the model. The "
-    "ellipses of q(z|x) lie along the axes of z, and turn with the plane.",
+    "means nothing: the prior is round. So the plane of each run is turned, and mirrored if need be, until its codes "
+    "lie as near as they can to those of the one network at the same weight. Where a run has laid out its codes "
+    "otherwise, no turn can do that, and the page says so. A turned plane has axes u; z are the coordinates of the "
+    "model. The ellipses of q(z|x) lie along the axes of z, and turn with the plane.",
     "strip.label": "Images between the two pins",
     "strip.none": "Pin two points to see the images between them.",
     "strip.one": "A is pinned: a second pin shows the images between the two.",
