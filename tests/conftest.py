@@ -15,7 +15,9 @@ def pytest_configure(config):
     os.environ["TF_XLA_FLAGS"] = f"{XLA_CACHE}{config.cache.mkdir('xla')}"
 
 
-SLOW = {"built", "digits_sweep", "executed", "fix", "installed", "mnist", "server", "stub_notebooks", "trained"}  # fixtures
+SLOW = {  # fixtures
+    *("built", "digits_sweep", "executed", "fix", "installed", "mnist", "server", "stub_notebooks", "trained"),
+}
 
 
 def pytest_collection_modifyitems(items):
