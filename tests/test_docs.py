@@ -72,7 +72,7 @@ def test_a_page_is_a_page(page):
 @pytest.mark.parametrize("page", WRITTEN + GENERATED, ids=page_name)
 def test_every_link_leads_to_a_file(page):
     links = re.findall(r"\]\(([^)\s]+)\)", page.read_text())
-    broken = [link for link in links if "://" not in link and not (page.parent / link).is_file()]
+    broken = [link for link in links if "://" not in link and not (page.parent / link.split("#")[0]).is_file()]
     assert not broken
     assert "](/" not in page.read_text()
 

@@ -18,6 +18,7 @@ DOCS = runs.PROJECT / "docs"
 TEACH = {  # for those who teach; all other pages of docs/ are for those who run
     runs.NOTEBOOKS / "README.md": "teach.md",
     DOCS / "teaching.md": "docs/teaching.md",
+    DOCS / "exercises.md": "docs/exercises.md",
     DOCS / "faq.md": "docs/faq.md",
     PUBLISHED / "tutorials.md": "docs/tutorials.md",
 }
