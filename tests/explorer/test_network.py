@@ -194,6 +194,22 @@ def test_playing_goes_through_the_network_from_run_to_run(page):
     assert find(page, "#play").text == "Play"
 
 
+@needs_browser
+def test_a_damaged_network_is_told_and_the_runs_work(browser, made, tmp_path):
+    whole = (made[0] / "explorer.html").read_text()
+    start = whole.index('"packed": "', whole.index('id="network"')) + 20
+    damaged = tmp_path / "damaged.html"
+    damaged.write_text(whole[:start] + ("A" if whole[start] != "A" else "B") + whole[start + 1 :])
+    open_page(browser, damaged)
+    find(browser, "#draw").click()
+    wait(browser, "element('failure').textContent.startsWith('The data of the one network are damaged')")
+    assert find(browser, "#readout").is_displayed()
+    assert not go(browser, weight=2.5)
+    assert find(browser, "#failure").text.startswith("The data of kl_weight 2.5 are damaged")
+    assert go(browser, weight=4)
+    assert find(browser, "#weight-value").text == "4"
+
+
 # ---- an image of one's own
 
 

@@ -159,7 +159,13 @@ function makeOwn() {
   element("draw").addEventListener("click", async () => {
     const open = !isDrawing();
     showPanel(open);
-    if (open) await makeStations();
+    try {
+      if (open) await makeStations();
+    } catch {
+      showPanel(false);
+      fail(text("failure.network"));
+      return;
+    }
     if (open === isDrawing()) await go({ own: open ? drawn : null });
   });
   draws(["weight", "own"], showOwn);

@@ -16,6 +16,8 @@ ENGLISH = {
     "failure.stopped": "The page has stopped: is the file whole, the browser of 2023 or later?",
     "failure.weight": "The data of kl_weight {weight} are damaged in this file. The other weights work; for this one "
     "get the file again.",
+    "failure.network": "The data of the one network are damaged in this file. The runs work; for the network get the "
+    "file again.",
     "failure.address": "Not understood in the address, and left out: {parts}.",
     "button.link": "Copy link",
     "button.picture": "Save picture",
