@@ -82,7 +82,17 @@ def waking(weights: np.ndarray, effort: Effort) -> list[Walk]:
     short, long = (round(times * effort.epochs) for times in COLLAPSED)
     first, length = float(weights[0]), WAKING_LENGTH * effort.epochs
     return [
-        Walk(WAKING, f"off for {off} epochs", OFF * first, off, (share * first,), length, seed, WAKING_LOOKS, network)
+        Walk(
+            WAKING,
+            f"off for {off} epochs",
+            _short(OFF * first),
+            off,
+            (_short(share * first),),
+            length,
+            seed,
+            WAKING_LOOKS,
+            network,
+        )
         for network, off, share, seed in product((DENSE, TANH), (short, long), WAKING_AT, range(effort.seeds))
         if off == short or share == WAKING_AT[2]
     ]
@@ -118,7 +128,7 @@ def convolutions(weights: np.ndarray, effort: Effort, seeds: int, image_shape: t
     up = _grid(CONV_FROM * weights[1], ABOVE * weights[0], 8)
     shorter = Effort(seeds, math.ceil(effort.start_epochs / 5), math.ceil(effort.epochs / 2))
     walks = _of_all_seeds(shorter, CONVOLUTIONS, CONVOLUTIONAL, up, network=CONVOLUTIONAL)
-    return [replace(walk, start=float(f"{CONV_START * weights[1]:.4g}")) for walk in walks]
+    return [replace(walk, start=_short(CONV_START * weights[1])) for walk in walks]
 
 
 def amount(plan: Sequence[Walk], dataset: Dataset) -> str:
@@ -136,7 +146,12 @@ def _of_all_seeds(effort: Effort, group: str, variant: str, kl_weights: Sequence
 
 def _grid(low: float, high: float, number: int) -> tuple[float, ...]:
     """So many weights with equal ratios."""
-    return tuple(float(f"{weight:.4g}") for weight in np.geomspace(low, high, number))
+    return tuple(_short(weight) for weight in np.geomspace(low, high, number))
+
+
+def _short(weight: float) -> float:
+    """With four digits: an eigenvalue's last ones may differ from run to run, and a walk is known by its weights."""
+    return float(f"{weight:.4g}")
 
 
 def _around(weight: float) -> tuple[float, ...]:
