@@ -28,7 +28,8 @@ LOW_KNOTS, HIGH_KNOTS = 9, 14  # between the weights of `knots`
 def knots(least: float, collapse_weight: float) -> np.ndarray:
     """Weights between which gates are interpolated: (LOW_KNOTS + HIGH_KNOTS,), from `least` to 1.25 collapse weights.
 
-    They are evenly spaced from 0.3 collapse weights on, where units die one by one, and in their logarithm below.
+    They are evenly spaced from 0.3 collapse weights on, where units die one by one, and in their logarithm below. They
+    have four digits: the last ones of an eigenvalue may differ from one computation to the next.
 
     least: the smallest weight, above 0; collapse_weight: above which no unit lives (`vae_core.collapse`)
 
@@ -37,7 +38,8 @@ def knots(least: float, collapse_weight: float) -> np.ndarray:
     if not 0 < least < 0.3 * collapse_weight:
         raise InputError(f"the smallest weight must be above 0 and below {0.3 * collapse_weight:.3g}, not {least:g}")
     low = np.geomspace(least, 0.3 * collapse_weight, LOW_KNOTS, endpoint=False)
-    return np.concatenate([low, np.linspace(0.3, 1.25, HIGH_KNOTS) * collapse_weight])
+    high = np.linspace(0.3, 1.25, HIGH_KNOTS) * collapse_weight
+    return np.array([float(f"{knot:.4g}") for knot in (*low, *high)])
 
 
 @keras.saving.register_keras_serializable("vae_core")
