@@ -19,6 +19,7 @@ from vae_core.lessons.one_network_every_weight.model import AS_IT_IS, SEPARATE, 
 from vae_core.models import VAE
 from vae_core.multi_rate import LEARNING_RATE, Gate
 from vae_core.network_file import read_network
+from vae_core.report.published import read_sweep, sweep_folder
 
 NOTEBOOK = runs.PROJECT / "notebooks" / "one_network_every_weight.ipynb"
 SETTINGS = {"epochs": 1, "batch_size": 100, "hidden_units": 4, "latent_dim": 2, "learning_rate": 1e-3}
@@ -181,6 +182,12 @@ def test_seconds_are_those_of_one_seed(tmp_path):
 def test_runs_of_another_kind_are_refused(tmp_path, settings, message):
     with pytest.raises(InputError, match=message):
         plan.shared_settings(made_up_runs(tmp_path, **settings))
+
+
+def test_the_published_runs_which_are_older_than_some_settings_can_be_compared_with():
+    runs_of_mnist = read_sweep(sweep_folder())
+    assert plan.shared_settings(runs_of_mnist)["latent_dim"] == 2
+    assert plan.compared_weights(runs_of_mnist, (0.02, 40.0)) == [0.02, 0.1, 0.5, 1.0, 2.0, 10.0, 20.0]
 
 
 def test_runs_of_several_lengths_or_of_one_weight_are_refused(tmp_path):

@@ -22,8 +22,9 @@ def shared_settings(runs: Runs) -> dict[str, object]:
 
     Raises InputError if they were trained in more than one way, or in another than the constant weight on grey pixels.
     """
+    settings = runs.settings.assign(**{name: DEFAULTS[name] for name in SHARED if name not in runs.settings})
     for name in ("dataset", *SHARED):
-        if len(found := runs.settings[name].unique()) > 1:
+        if len(found := settings[name].unique()) > 1:
             raise InputError(
                 f"the runs have several values of {name} ({', '.join(map(str, found))}): take another sweep"
             )
@@ -31,7 +32,7 @@ def shared_settings(runs: Runs) -> dict[str, object]:
         found = runs.settings[name].iloc[0] if name in runs.settings else value
         if found != value and not (value is None and found != found):  # NaN: none
             raise InputError(f"the one network is made for runs with {name}={value}, not {found}: take another sweep")
-    return {name: runs.settings[name].iloc[0].item() for name in SHARED}
+    return {name: settings[name].iloc[0].item() for name in SHARED}
 
 
 def dataset_of(runs: Runs, data_dir: str) -> Dataset:
@@ -68,14 +69,18 @@ def one_network(runs: Runs, knots: Sequence[float]) -> list[Training]:
     """The network with each seed of the runs, with as many epochs as one run and with twice as many."""
     weights = tuple(float(weight) for weight in np.union1d(compared_weights(runs, knots), knots))
     lengths = [times * epochs(runs) for times in TIMES]
-    return [Training(AS_IT_IS, seed, length, tuple(knots), weights) for seed in seeds(runs) for length in lengths]
+    return [
+        Training(AS_IT_IS, seed, length, tuple(map(float, knots)), weights)
+        for seed in seeds(runs)
+        for length in lengths
+    ]
 
 
 def variants(runs: Runs, knots: Sequence[float], number: int) -> list[Training]:
     """The network without one of its parts, with the first so many seeds of the runs."""
     weights = tuple(compared_weights(runs, knots))
     return [
-        Training(variant, seed, epochs(runs), tuple(knots), weights)
+        Training(variant, seed, epochs(runs), tuple(map(float, knots)), weights)
         for variant in VARIANTS
         if variant not in (AS_IT_IS, SEPARATE)
         for seed in seeds(runs)[:number]
@@ -87,7 +92,7 @@ def separate(runs: Runs, knots: Sequence[float], number: int) -> list[Training]:
     weights = compared_weights(runs, knots)
     chosen = dict.fromkeys((weights[0], weights[len(weights) // 2], weights[-1]))
     return [
-        Training(SEPARATE, seed, epochs(runs), tuple(knots), (weight,))
+        Training(SEPARATE, seed, epochs(runs), tuple(map(float, knots)), (weight,))
         for weight in chosen
         for seed in seeds(runs)[:number]
     ]
